@@ -1,0 +1,102 @@
+/**
+ * Points of the keyspace and the XOR metric on them.
+ *
+ * A key is 160 bits: the first 20 bytes of the SHA-256 of a preimage (the multihash bytes of a peer id, the key bytes of a
+ * record). Preimages travel on the wire, keys never do, and order by the first 160 bits is order by all 256 unless two
+ * hashes share a prefix of 160 bits; so a 160-bit keyspace speaks to every libp2p peer.
+ *
+ * The functions take keys of any equal length, so that a test can use an 8-bit keyspace whose distances are checked by
+ * eye. They allocate nothing. Source: Maymounkov and Mazieres, "Kademlia" (IPTPS 2002), section 2.1.
+ */
+
+/** A point of the keyspace: `KEY_BYTES` bytes in production, most significant bit first. */
+export type Key = Uint8Array
+
+/** Length of a key in bytes: 160 bits. Source: Kademlia, section 2. */
+export const KEY_BYTES = 20
+
+/** Number of bits in a key. */
+export const KEY_BITS: number = KEY_BYTES * 8
+
+/** Cuts a digest (SHA-256: 32 bytes) to a key of `KEY_BYTES` bytes. */
+export function keyFromDigest(digest: Uint8Array): Key {
+  if (digest.length < KEY_BYTES) {
+    throw new RangeError(`a digest of at least ${KEY_BYTES} bytes is needed, got ${digest.length}`)
+  }
+  return digest.slice(0, KEY_BYTES)
+}
+
+/**
+ * Compares the distances of `a` and `b` from `target`: negative if `a` is nearer, positive if `b` is, 0 if they are the
+ * same point (the metric is unidirectional: one point for each distance).
+ */
+export function compareDistance(target: Key, a: Key, b: Key): number {
+  const length = target.length
+  for (let i = 0; i < length; i++) {
+    const x = a[i] as number // the three keys have one length
+    const y = b[i] as number
+    if (x !== y) {
+      const t = target[i] as number
+      return (x ^ t) - (y ^ t)
+    }
+  }
+  return 0
+}
+
+/** Compares two keys as big-endian integers: the order in which a sweep walks the keyspace. */
+export function compareKeys(a: Key, b: Key): number {
+  const length = Math.min(a.length, b.length)
+  for (let i = 0; i < length; i++) {
+    const difference = (a[i] as number) - (b[i] as number)
+    if (difference !== 0) return difference
+  }
+  return a.length - b.length
+}
+
+/** How many leading bits two keys share: 0 to 8 × length, the latter only for equal keys. */
+export function commonPrefixLength(a: Key, b: Key): number {
+  const length = a.length
+  for (let i = 0; i < length; i++) {
+    const difference = (a[i] as number) ^ (b[i] as number)
+    if (difference !== 0) return i * 8 + Math.clz32(difference) - 24
+  }
+  return length * 8
+}
+
+/** Whether two byte strings are equal. */
+export function bytesEqual(a: Uint8Array, b: Uint8Array): boolean {
+  if (a === b) return true
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
+}
+
+/** The bit of a key at `index`, counted from the most significant one. */
+export function bitAt(key: Key, index: number): 0 | 1 {
+  return (((key[index >> 3] as number) >> (7 - (index & 7))) & 1) as 0 | 1
+}
+
+/**
+ * The distance of `a` from `b` as a fraction of the keyspace, 0 up to but not including 1. Exact to 48 bits, which is
+ * enough for estimates and drawings; order is decided by `compareDistance`.
+ */
+export function distanceFraction(a: Key, b: Key): number {
+  let fraction = 0
+  let unit = 1
+  for (let i = 0; i < 6 && i < a.length; i++) {
+    unit /= 256
+    fraction += ((a[i] as number) ^ (b[i] as number)) * unit
+  }
+  return fraction
+}
+
+const HEX_OF_BYTE: readonly string[] = Array.from({ length: 256 }, (_, byte) =>
+  byte.toString(16).padStart(2, '0'),
+)
+
+/** A byte string as lower-case hexadecimal text, two characters a byte: for people, and for keys of a Map. */
+export function toHex(bytes: Uint8Array): string {
+  let text = ''
+  for (let i = 0; i < bytes.length; i++) text += HEX_OF_BYTE[bytes[i] as number]
+  return text
+}

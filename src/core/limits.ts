@@ -1,0 +1,67 @@
+/**
+ * Every bound that a stranger could run into, and every constant of the protocol: unit, meaning, source. What a user may
+ * change is an option (options.ts); what stands here is the same for everyone.
+ */
+
+/** A peer id's multihash: an Ed25519 identity hash is 38 bytes, a SHA-256 one 34. Bytes. */
+export const PEER_ID_BYTES_MAX = 80
+
+/** Addresses kept for a peer; more are dropped. Keeps 20 contacts within rust-libp2p's 16 KiB packets. */
+export const ADDRESSES_PER_PEER_MAX = 8
+
+/** One binary multiaddr; a longer one is dropped. Bytes. */
+export const ADDRESS_BYTES_MAX = 256
+
+/** A record's key (preimage), in bytes. */
+export const RECORD_KEY_BYTES_MAX = 1024
+
+/** A provider key: a multihash. Bytes. Source: IPFS Kademlia specification; go-libp2p-kad-dht refuses more. */
+export const PROVIDER_KEY_BYTES_MAX = 80
+
+/** The key of a FIND_NODE request: any bytes, a peer id or a record key. Bytes. */
+export const REQUEST_KEY_BYTES_MAX = 1024
+
+/** Contacts read from one answer; what stands after them is dropped. Source: go-libp2p-kad-dht PR 1270 takes 2k. */
+export const CONTACTS_PER_RESPONSE_MAX = 40
+
+/** A refusal's text on the wire. Bytes. */
+export const REFUSAL_BYTES_MAX = 256
+
+/**
+ * What an envelope and its payload add to a value: signature, public key, record key, version, expiry. Bytes. A value at
+ * the limit still fits its message.
+ */
+export const ENVELOPE_OVERHEAD_BYTES_MAX = 2048
+
+/** Failed requests in a row after which a contact is stale. Source: Kademlia, section 4.1. */
+export const FAILURES_STALE = 5
+
+/** First pause after a failure before a contact is asked again by maintenance; doubles with each further one. ms. */
+export const BACKOFF_FIRST_MS = 10_000
+
+/** Longest such pause. ms. */
+export const BACKOFF_MAX_MS = 30 * 60_000
+
+/** Contacts of one IP group (IPv4 /16, IPv6 /32) in a bucket. Source: go-libp2p-kad-dht, IPFS Kademlia specification. */
+export const IP_GROUP_PER_BUCKET_MAX = 2
+
+/** Contacts of one IP group in a table. Source: as above. */
+export const IP_GROUP_PER_TABLE_MAX = 3
+
+/** Round-trip times remembered; the peer not heard of for longest is forgotten. */
+export const RTT_PEERS_MAX = 1024
+
+/** Candidates a lookup keeps, as a multiple of k; the farthest is dropped. */
+export const LOOKUP_CANDIDATES_PER_K = 16
+
+/** Newcomers waiting for their probe at once; a further one is dropped, it will be met again. */
+export const PROBES_MAX = 16
+
+/** How far the timestamp of a `/kv/` record may lie ahead of our clock. ms. A clock further off is refused. */
+export const CLOCK_SKEW_MAX_MS = 5 * 60_000
+
+/** Contacts saved for the next start: the nearest and the longest known. */
+export const SAVED_CONTACTS_MAX = 200
+
+/** How long an inbound request may wait for a durable write before it is refused. ms. */
+export const ANSWER_MAX_MS = 10_000

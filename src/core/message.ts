@@ -1,0 +1,65 @@
+import type { Contact } from './contact.ts'
+import type { Key } from './key.ts'
+import type { ValueRecord } from './record.ts'
+
+/**
+ * The requests of the protocol. `key` is the preimage that travels; `target` is its point in the keyspace, computed by
+ * whoever makes the request object (the caller, or the codec on arrival) and never sent.
+ */
+export type RpcRequest =
+  | { readonly type: 'ping' }
+  | { readonly type: 'find-node'; readonly key: Uint8Array; readonly target: Key }
+  | { readonly type: 'get-value'; readonly key: Uint8Array; readonly target: Key }
+  | {
+      readonly type: 'put-value'
+      readonly key: Uint8Array
+      readonly target: Key
+      readonly record: ValueRecord
+    }
+  | {
+      readonly type: 'add-provider'
+      readonly key: Uint8Array
+      readonly target: Key
+      readonly providers: readonly Contact[]
+    }
+  | { readonly type: 'get-providers'; readonly key: Uint8Array; readonly target: Key }
+
+/** The names of the requests. */
+export type RpcType = RpcRequest['type']
+
+/** The answers, one for each request. `closer` holds at most `CONTACTS_PER_RESPONSE_MAX` contacts. */
+export type RpcResponse =
+  | { readonly type: 'ping' }
+  | { readonly type: 'find-node'; readonly closer: readonly Contact[] }
+  | {
+      readonly type: 'get-value'
+      readonly record: ValueRecord | undefined
+      readonly closer: readonly Contact[]
+    }
+  | { readonly type: 'put-value' }
+  | { readonly type: 'add-provider' }
+  | {
+      readonly type: 'get-providers'
+      readonly providers: readonly Contact[]
+      readonly closer: readonly Contact[]
+    }
+
+/**
+ * Why a request brought no answer. A failure is a value, not an exception: it is ordinary in a network.
+ *
+ * - `timeout`: the deadline passed; the peer may have acted on the request.
+ * - `unreachable`: no connection could be made; the peer did not see the request.
+ * - `refused`: the peer answered that it will not (a full store, an invalid record, a stale writer); `reason` says why.
+ * - `malformed`: the answer broke the protocol.
+ * - `aborted`: our own side gave up the request.
+ */
+export interface RpcFailure {
+  readonly type: 'timeout' | 'unreachable' | 'refused' | 'malformed' | 'aborted'
+  /** For people and logs; from the peer when `refused`, then at most `REFUSAL_BYTES_MAX` bytes. */
+  readonly reason?: string
+}
+
+/** What became of a request. */
+export type RpcOutcome =
+  | { readonly ok: true; readonly response: RpcResponse }
+  | { readonly ok: false; readonly failure: RpcFailure }
