@@ -63,7 +63,13 @@ export function ip4Address(a: number, b: number, c: number, d: number): Uint8Arr
 /** The binary multiaddr `/ip6/…/tcp/4001` of eight 16-bit groups. */
 export function ip6Address(...groups: readonly number[]): Uint8Array {
   const bytes = Array.from({ length: 8 }, (_, i) => groups[i] ?? 0)
-  return Uint8Array.from([41, ...bytes.flatMap((g) => [g >> 8, g & 0xff]), 6, 4001 >> 8, 4001 & 0xff])
+  return Uint8Array.from([
+    41,
+    ...bytes.flatMap((g) => [g >> 8, g & 0xff]),
+    6,
+    4001 >> 8,
+    4001 & 0xff,
+  ])
 }
 
 /**

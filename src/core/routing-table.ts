@@ -1,0 +1,401 @@
+import {
+  type Admission,
+  admitsIpGroups,
+  type Demotion,
+  type RemovalReason,
+  type TableListener,
+} from './admission.ts'
+import { unreachable } from './assert.ts'
+import { collectNearest } from './bucket-walk.ts'
+import type { Contact } from './contact.ts'
+import { type BucketView, KBucket } from './k-bucket.ts'
+import { commonPrefixLength, type Key } from './key.ts'
+import type { Instant } from './ports.ts'
+import { checkRoutingTable } from './routing-table-invariants.ts'
+
+/** A full bucket's contact that was seen within this time is taken to be alive without a probe. ms. */
+export const PROBE_AFTER_MS: number = 5 * 60_000
+
+/** A probe whose end nobody reported is forgotten after this time: the longest a request may take. ms. */
+export const PROBE_LOCK_MS = 60_000
+
+/** What a routing table is made of. */
+export interface RoutingTableInit {
+  readonly self: Key
+  /** Contacts in a bucket, and neighbours that are always known. */
+  readonly k: number
+  /** Whether contacts of one IP group are limited. */
+  readonly ipDiversity: boolean
+  readonly listener?: TableListener
+  /** Default: `PROBE_AFTER_MS`. */
+  readonly probeAfterMs?: number
+}
+
+/**
+ * Which peers a peer knows: many near its own key, and fewer the farther away. Buckets by the length of the prefix shared
+ * with the own key, each of at most k contacts that have answered, and a cache of at most k newcomers.
+ *
+ * Three rules beyond that of the bucket. The k nearest live contacts of the own key are always held, even if their bucket
+ * is full, for they decide who is responsible for what (Kademlia, section 2.4, relaxed splitting: here the bucket
+ * overflows, to 2k at most, instead of being split). Who answers is never thrown out for a newcomer (2.2). And a peer that
+ * fails is kept, flagged, until there is somebody to replace it (4.1), so that a peer which loses its own link keeps its table.
+ */
+export class RoutingTable {
+  readonly self: Key
+  readonly k: number
+  readonly ipDiversity: boolean
+
+  /** By prefix length; as long as the deepest bucket needs. */
+  readonly #buckets: (KBucket | undefined)[] = []
+  /** When a lookup last went into each bucket's range. */
+  readonly #touchedAt: Instant[] = []
+  readonly #listener: TableListener | undefined
+  readonly #probeAfterMs: number
+  #size = 0
+  /** The one bucket that may hold more than k: the outermost with a neighbour in it. */
+  #overfull: KBucket | undefined
+
+  constructor(init: RoutingTableInit) {
+    this.self = init.self
+    this.k = init.k
+    this.ipDiversity = init.ipDiversity
+    this.#listener = init.listener
+    this.#probeAfterMs = init.probeAfterMs ?? PROBE_AFTER_MS
+  }
+
+  /** How many contacts it holds, stale ones included and newcomers in waiting not. */
+  get size(): number {
+    return this.#size
+  }
+
+  /** The prefix length of the deepest bucket that holds a contact: the closest neighbour's; -1 for an empty table. */
+  get depth(): number {
+    let depth = this.#buckets.length - 1
+    while (depth >= 0 && (this.#buckets[depth]?.size ?? 0) === 0) depth--
+    return depth
+  }
+
+  /** Takes in a contact that has just answered a DHT request; never one that was merely heard of. */
+  offer(contact: Contact, now: Instant): Admission {
+    const prefixLength = commonPrefixLength(this.self, contact.key)
+    if (prefixLength === this.self.length * 8) return { type: 'rejected', reason: 'self' }
+    const bucket = this.#buckets[prefixLength]
+    const index = bucket?.indexOf(contact.key) ?? -1
+    if (bucket !== undefined && index >= 0) {
+      this.#answered(bucket, index, contact, now)
+      return { type: 'refreshed' }
+    }
+    if (contact.addresses.length === 0) return { type: 'rejected', reason: 'no-address' }
+    if (!this.#admits(contact, prefixLength)) return { type: 'rejected', reason: 'ip-group' }
+    if (bucket === undefined) {
+      this.#add(this.#makeBucket(prefixLength, now), contact, now)
+      return { type: 'added' }
+    }
+    const place = this.#placeFor(contact, bucket, now)
+    switch (place.type) {
+      case 'stale':
+        this.#remove(bucket, place.index, 'stale')
+        this.#add(bucket, contact, now)
+        return { type: 'added' }
+      case 'room':
+        this.#add(bucket, contact, now)
+        return { type: 'added' }
+      case 'none':
+        bucket.addReplacement(contact, this.k)
+        return { type: 'cached' }
+      case 'probe':
+        bucket.addReplacement(contact, this.k)
+        bucket.probingUntil = now + PROBE_LOCK_MS
+        return { type: 'probe', oldest: bucket.at(place.index) }
+      default:
+        return unreachable(place)
+    }
+  }
+
+  /**
+   * A message from this contact came in. Refreshes it if it is known, and returns whether it is. Its failures stand: that
+   * it asks does not show that it answers.
+   */
+  heard(contact: Contact, now: Instant): boolean {
+    const bucket = this.#bucketOf(contact.key)
+    if (bucket === undefined) return false
+    const index = bucket.indexOf(contact.key)
+    if (index >= 0) this.#seen(bucket, index, contact, now)
+    else if (bucket.removeReplacement(contact.key)) bucket.addReplacement(contact, this.k)
+    return index >= 0
+  }
+
+  /** Whether an answer of this contact would change anything: it would be added, cause a probe, or no longer be stale. */
+  wants(contact: Contact, now: Instant): boolean {
+    const prefixLength = commonPrefixLength(this.self, contact.key)
+    if (prefixLength === this.self.length * 8 || contact.addresses.length === 0) return false
+    const bucket = this.#buckets[prefixLength]
+    const index = bucket?.indexOf(contact.key) ?? -1
+    if (bucket !== undefined && index >= 0) return bucket.isStale(index)
+    if (bucket !== undefined && this.#placeFor(contact, bucket, now).type === 'none') return false
+    return this.#admits(contact, prefixLength)
+  }
+
+  /** A request to this contact failed. */
+  failed(id: string, key: Key, now: Instant): Demotion {
+    const bucket = this.#bucketOf(key)
+    const index = bucket?.indexOf(key) ?? -1
+    if (bucket === undefined || index < 0 || bucket.at(index).id !== id) {
+      bucket?.removeReplacement(key)
+      return { type: 'unknown' }
+    }
+    bucket.failed(index, now)
+    if (!bucket.isStale(index)) return { type: 'kept' }
+    const stale = bucket.at(index)
+    const successor = this.#successor(bucket, stale)
+    if (successor === undefined && bucket.size <= this.k) {
+      this.#promoteNeighbours(now)
+      return { type: 'flagged' }
+    }
+    this.#remove(bucket, index, 'stale')
+    if (successor !== undefined) this.#add(bucket, successor, this.#longAgo(now))
+    this.#promoteNeighbours(now)
+    return successor === undefined
+      ? { type: 'removed', removed: stale }
+      : { type: 'replaced', removed: stale, added: successor }
+  }
+
+  /**
+   * The end of a probe that `offer` asked for. Who answered stays. Who did not has failed once more and goes when it has
+   * failed often enough in a row: one lost packet throws nobody out.
+   */
+  probed(oldest: Contact, alive: boolean, newcomer: Contact, now: Instant): Admission {
+    const bucket = this.#bucketOf(oldest.key)
+    const index = bucket?.indexOf(oldest.key) ?? -1
+    if (bucket !== undefined) bucket.probingUntil = -Infinity
+    if (!alive) this.failed(oldest.id, oldest.key, now)
+    else if (bucket !== undefined && index >= 0) this.#answered(bucket, index, oldest, now)
+    return { type: this.has(newcomer.key) ? 'added' : 'cached' }
+  }
+
+  /** Takes a contact out that no longer belongs here; false if it was not known. */
+  remove(id: string, key: Key, now: Instant): boolean {
+    const bucket = this.#bucketOf(key)
+    if (bucket === undefined) return false
+    const index = bucket.indexOf(key)
+    if (index < 0) return bucket.removeReplacement(key)
+    if (bucket.at(index).id !== id) return false
+    this.#remove(bucket, index, 'left')
+    const successor = bucket.size < this.k ? this.#successor(bucket) : undefined
+    if (successor !== undefined) this.#add(bucket, successor, this.#longAgo(now))
+    this.#promoteNeighbours(now)
+    return true
+  }
+
+  /**
+   * The `count` contacts nearest to `target`, nearest first, without the one whose id is `exclude`. Stale ones come after
+   * all others, and only if there are too few others.
+   */
+  closest(target: Key, count: number, exclude?: string): Contact[] {
+    const query = { self: this.self, target, count, exclude }
+    const found: Contact[] = []
+    collectNearest(this.#buckets, query, false, found)
+    if (found.length < count && found.length < this.#size) {
+      collectNearest(this.#buckets, query, true, found)
+    }
+    return found
+  }
+
+  get(key: Key): Contact | undefined {
+    const bucket = this.#bucketOf(key)
+    const index = bucket?.indexOf(key) ?? -1
+    return index < 0 ? undefined : bucket?.at(index)
+  }
+
+  has(key: Key): boolean {
+    return this.get(key) !== undefined
+  }
+
+  /** The k contacts nearest to the own key, nearest first. */
+  neighbours(): Contact[] {
+    return this.closest(this.self, this.k)
+  }
+
+  /** Whether fewer than k live contacts are nearer to the own key than `key`. */
+  isNeighbour(key: Key): boolean {
+    const prefixLength = commonPrefixLength(this.self, key)
+    let nearer = this.#liveBeyond(prefixLength)
+    if (nearer >= this.k) return false
+    nearer += this.#buckets[prefixLength]?.nearer(key, this.self) ?? 0
+    return nearer < this.k
+  }
+
+  /** A lookup went into the range of this target's bucket. */
+  touched(target: Key, now: Instant): void {
+    const prefixLength = commonPrefixLength(this.self, target)
+    if (prefixLength < this.#touchedAt.length) this.#touchedAt[prefixLength] = now
+  }
+
+  /**
+   * The prefix lengths whose range no lookup went into for `intervalMs`, farthest first, empty buckets among them included,
+   * down to the closest neighbour's. Source: Kademlia, section 2.3.
+   */
+  refreshDue(now: Instant, intervalMs: number): number[] {
+    const due: number[] = []
+    const depth = this.depth
+    for (let i = 0; i <= depth; i++) {
+      if ((this.#touchedAt[i] as Instant) + intervalMs <= now) due.push(i) // as long as #buckets
+    }
+    return due
+  }
+
+  /** When `refreshDue` next has something to say; `Infinity` for an empty table. */
+  nextRefreshAt(intervalMs: number): Instant {
+    let next = Infinity
+    const depth = this.depth
+    for (let i = 0; i <= depth; i++) {
+      next = Math.min(next, (this.#touchedAt[i] as Instant) + intervalMs) // as above
+    }
+    return next
+  }
+
+  /** The contacts that failed and whose back-off is over, farthest first. */
+  retryDue(now: Instant): Contact[] {
+    return this.#buckets.flatMap((bucket) => bucket?.retryDue(now) ?? [])
+  }
+
+  /** When `retryDue` next has something to say; `Infinity` if no contact has failed. */
+  nextRetryAt(): Instant {
+    let next = Infinity
+    for (const bucket of this.#buckets) next = Math.min(next, bucket?.nextRetryAt() ?? Infinity)
+    return next
+  }
+
+  /** The buckets that hold a contact, farthest first. */
+  *buckets(): Generator<BucketView, void, undefined> {
+    for (const bucket of this.#buckets) {
+      if (bucket !== undefined && bucket.size > 0) yield bucket.view()
+    }
+  }
+
+  /** All contacts, stale ones included: farthest bucket first, in each the longest known first. */
+  *contacts(): Generator<Contact, void, undefined> {
+    for (const bucket of this.#buckets) if (bucket !== undefined) yield* bucket.contacts
+  }
+
+  /**
+   * Checks what must always hold. For tests and the simulator.
+   *
+   * @throws Error that names what is broken.
+   */
+  checkInvariants(): void {
+    checkRoutingTable(this, this.#buckets)
+  }
+
+  #bucketOf(key: Key): KBucket | undefined {
+    return this.#buckets[commonPrefixLength(this.self, key)]
+  }
+
+  #makeBucket(prefixLength: number, now: Instant): KBucket {
+    while (this.#buckets.length <= prefixLength) {
+      this.#buckets.push(undefined)
+      this.#touchedAt.push(now)
+    }
+    const bucket = new KBucket(prefixLength)
+    this.#buckets[prefixLength] = bucket
+    return bucket
+  }
+
+  /** What a newcomer finds in its bucket. */
+  #placeFor(contact: Contact, bucket: KBucket, now: Instant): Place {
+    if (bucket.size < this.k) return { type: 'room' }
+    const stale = bucket.worstStale()
+    if (stale >= 0) return { type: 'stale', index: stale }
+    if (this.isNeighbour(contact.key)) return { type: 'room' }
+    if (now < bucket.probingUntil) return { type: 'none' }
+    const candidate = bucket.probeCandidate(now, now - this.#probeAfterMs)
+    return candidate < 0 ? { type: 'none' } : { type: 'probe', index: candidate }
+  }
+
+  #admits(contact: Contact, prefixLength: number, except?: Contact): boolean {
+    return !this.ipDiversity || admitsIpGroups(contact, this.#buckets, prefixLength, except)
+  }
+
+  #add(bucket: KBucket, contact: Contact, seenAt: Instant): void {
+    bucket.removeReplacement(contact.key)
+    bucket.add(contact, seenAt)
+    this.#size++
+    this.#listener?.contactAdded(contact)
+    if (bucket.size > this.k) this.#overfull = bucket
+    this.#trim()
+  }
+
+  #remove(bucket: KBucket, index: number, reason: RemovalReason): void {
+    this.#size--
+    this.#listener?.contactRemoved(bucket.removeAt(index), reason)
+  }
+
+  /** The contact was heard of from itself; new addresses are taken if the limits on its IP groups let them. */
+  #seen(bucket: KBucket, index: number, contact: Contact, now: Instant): void {
+    const known = bucket.at(index)
+    const takes =
+      contact !== known &&
+      contact.addresses.length > 0 &&
+      this.#admits(contact, bucket.prefixLength, known)
+    bucket.seen(index, takes ? contact : known, now)
+  }
+
+  #answered(bucket: KBucket, index: number, contact: Contact, now: Instant): void {
+    this.#seen(bucket, index, contact, now)
+    bucket.answered(index)
+    this.#trim() // if it was stale, it pushes the farthest neighbour out
+  }
+
+  /** Keeps at most k contacts besides the neighbours in the bucket that overflows: those known longest. */
+  #trim(): void {
+    const bucket = this.#overfull
+    if (bucket === undefined) return
+    const neighbours = Math.max(0, this.k - this.#liveBeyond(bucket.prefixLength))
+    while (bucket.size > this.k + neighbours) {
+      const index = bucket.newestBeyond(neighbours, this.self)
+      bucket.addReplacement(bucket.at(index), this.k)
+      this.#remove(bucket, index, 'replaced')
+    }
+    if (bucket.size <= this.k) this.#overfull = undefined
+  }
+
+  /** The newcomer that takes the next free place of a bucket; `leaving` still stands there. */
+  #successor(bucket: KBucket, leaving?: Contact): Contact | undefined {
+    return bucket.replacements.findLast((c) => this.#admits(c, bucket.prefixLength, leaving))
+  }
+
+  /** When one of the k nearest is gone, somebody who waits for a place may now be among them. */
+  #promoteNeighbours(now: Instant): void {
+    let live = 0
+    for (let i = this.#buckets.length - 1; i >= 0; i--) {
+      const bucket = this.#buckets[i]
+      live += bucket?.live ?? 0
+      if (bucket === undefined || live < this.k) continue
+      for (;;) {
+        const next = bucket.replacements.find((c) => this.isNeighbour(c.key) && this.#admits(c, i))
+        if (next === undefined) return
+        this.#add(bucket, next, this.#longAgo(now))
+      }
+    }
+  }
+
+  /** Contacts that waited were seen at some time, not now: so long ago that they are probed first. */
+  #longAgo(now: Instant): Instant {
+    return now - this.#probeAfterMs
+  }
+
+  /** Live contacts in buckets deeper than `prefixLength`. */
+  #liveBeyond(prefixLength: number): number {
+    let live = 0
+    for (let i = this.#buckets.length - 1; i > prefixLength; i--) {
+      live += this.#buckets[i]?.live ?? 0
+    }
+    return live
+  }
+}
+
+type Place =
+  | { readonly type: 'room' }
+  | { readonly type: 'stale'; readonly index: number }
+  | { readonly type: 'probe'; readonly index: number }
+  | { readonly type: 'none' }
