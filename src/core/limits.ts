@@ -40,7 +40,7 @@ export const FAILURES_STALE = 5
 export const BACKOFF_FIRST_MS = 10_000
 
 /** Longest such pause. ms. */
-export const BACKOFF_MAX_MS = 30 * 60_000
+export const BACKOFF_MAX_MS: number = 30 * 60_000
 
 /** Contacts of one IP group (IPv4 /16, IPv6 /32) in a bucket. Source: go-libp2p-kad-dht, IPFS Kademlia specification. */
 export const IP_GROUP_PER_BUCKET_MAX = 2
@@ -58,10 +58,16 @@ export const LOOKUP_CANDIDATES_PER_K = 16
 export const PROBES_MAX = 16
 
 /** How far the timestamp of a `/kv/` record may lie ahead of our clock. ms. A clock further off is refused. */
-export const CLOCK_SKEW_MAX_MS = 5 * 60_000
+export const CLOCK_SKEW_MAX_MS: number = 5 * 60_000
 
 /** Contacts saved for the next start: the nearest and the longest known. */
 export const SAVED_CONTACTS_MAX = 200
 
 /** How long an inbound request may wait for a durable write before it is refused. ms. */
 export const ANSWER_MAX_MS = 10_000
+
+/** A full bucket's oldest contact is probed for a newcomer only when it was silent for so long. ms. Source: IPFS spec. */
+export const PROBE_AFTER_MS: number = 5 * 60_000
+
+/** How often a lookup may try a peer again at other addresses, after those of one referrer failed. */
+export const ADDRESS_RETRIES_MAX = 2

@@ -103,7 +103,7 @@ export interface Ports {
   readonly random: Random
   readonly network: Network
   readonly storage: Storage
-  readonly observer: Observer
+  readonly observer: Observer | undefined
   readonly hash: Hash
   readonly envelopes: Envelopes
 }

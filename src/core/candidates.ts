@@ -1,0 +1,117 @@
+import { Contact } from './contact.ts'
+import { bytesEqual, compareDistance, type Key } from './key.ts'
+import { ADDRESS_RETRIES_MAX, ADDRESSES_PER_PEER_MAX } from './limits.ts'
+import type { Instant } from './ports.ts'
+
+/**
+ * Where a candidate stands.
+ *
+ * - `unasked`: heard of, not asked;
+ * - `waiting`: asked, still within its usual time;
+ * - `slow`: asked and late: no longer counts against alpha, may still answer;
+ * - `answered`: final;
+ * - `failed`: final, unless another referrer brings addresses that were not tried.
+ */
+export type CandidateState = 'unasked' | 'waiting' | 'slow' | 'answered' | 'failed'
+
+/** A peer that a lookup has heard of. */
+export interface Candidate {
+  contact: Contact
+  state: CandidateState
+  /** Hops from the asking peer: 1 for its own contacts, one more than its referrer for others. */
+  readonly depth: number
+  /** When a waiting candidate turns slow. */
+  slowAt: Instant
+  /** How often it was tried again at other addresses. */
+  retries: number
+  /** Whether it failed without having seen a request. */
+  unreached: boolean
+}
+
+/**
+ * The candidates of a lookup, nearest to the target first. At most `capacity`; the farthest unasked one is dropped.
+ * Two contacts at one distance are the same peer (the metric is unidirectional), so order also finds duplicates.
+ */
+export class Candidates {
+  readonly #target: Key
+  readonly #capacity: number
+  readonly #list: Candidate[] = []
+
+  constructor(target: Key, capacity: number) {
+    this.#target = target
+    this.#capacity = capacity
+  }
+
+  /** All of them, nearest first. */
+  get list(): readonly Candidate[] {
+    return this.#list
+  }
+
+  /** The candidate standing at `key`, if any. */
+  find(key: Key): Candidate | undefined {
+    const index = this.#position(key)
+    const candidate = this.#list[index]
+    return candidate !== undefined && bytesEqual(candidate.contact.key, key) ? candidate : undefined
+  }
+
+  /** Takes in a contact heard of. Returns its position if it is new, -1 if it was known or is too far. */
+  add(contact: Contact, depth: number): number {
+    const index = this.#position(contact.key)
+    const present = this.#list[index]
+    if (present !== undefined && bytesEqual(present.contact.key, contact.key)) {
+      learnAddresses(present, contact)
+      return -1
+    }
+    if (this.#list.length >= this.#capacity) {
+      if (index >= this.#capacity || this.#list.at(-1)?.state !== 'unasked') return -1
+      this.#list.pop()
+    }
+    this.#list.splice(index, 0, {
+      contact,
+      state: 'unasked',
+      depth,
+      slowAt: 0,
+      retries: 0,
+      unreached: false,
+    })
+    return index
+  }
+
+  #position(key: Key): number {
+    let low = 0
+    let high = this.#list.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      const other = (this.#list[middle] as Candidate).contact.key // middle < length
+      if (compareDistance(this.#target, other, key) < 0) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+}
+
+/**
+ * One referrer's wrong address must not hide a peer from a lookup (an aid to eclipses: go-kademlia issue 38): addresses
+ * that another referrer brings are kept, and a peer that was not reached may be tried once more with them.
+ */
+function learnAddresses(candidate: Candidate, contact: Contact): void {
+  const known = candidate.contact
+  if (known === contact || candidate.state === 'answered') return
+  const fresh = contact.addresses.filter(
+    (address) => !known.addresses.some((other) => bytesEqual(other, address)),
+  )
+  if (fresh.length === 0) return
+  const failed = candidate.state === 'failed'
+  if (!failed && candidate.state !== 'unasked') return
+  if (failed && (!candidate.unreached || candidate.retries >= ADDRESS_RETRIES_MAX)) return
+  const addresses = failed ? fresh : [...known.addresses, ...fresh].slice(0, ADDRESSES_PER_PEER_MAX)
+  candidate.contact = new Contact({ ...pick(known), addresses })
+  if (failed) {
+    candidate.state = 'unasked'
+    candidate.retries += 1
+  }
+}
+
+function pick(contact: Contact): Pick<Contact, 'id' | 'idBytes' | 'key'> {
+  return { id: contact.id, idBytes: contact.idBytes, key: contact.key }
+}

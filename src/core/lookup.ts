@@ -1,0 +1,218 @@
+import { assert } from './assert.ts'
+import { type Candidate, Candidates } from './candidates.ts'
+import type { Contact } from './contact.ts'
+import { bytesEqual, type Key } from './key.ts'
+import { CONTACTS_PER_RESPONSE_MAX, LOOKUP_CANDIDATES_PER_K } from './limits.ts'
+import type { RpcFailure, RpcRequest, RpcResponse } from './message.ts'
+import type { Operation, Step } from './operation.ts'
+import type { Instant } from './ports.ts'
+
+/** How long to wait for a peer; from its own round trips where they are known. */
+export interface RequestTiming {
+  /** When a request has failed. ms after it was sent. */
+  timeoutMs(contact: Contact): number
+  /** When a peer is slower than its usual, so that another is asked beside it. ms after the request was sent. */
+  slowAfterMs(contact: Contact): number
+}
+
+/** What a lookup needs to know. */
+export interface LookupInit {
+  readonly target: Key
+  /** The key of the peer that asks: it never asks itself. */
+  readonly selfKey: Key
+  /** Sent to every candidate. */
+  readonly request: RpcRequest
+  /** Contacts to begin with. */
+  readonly seeds: readonly Contact[]
+  readonly k: number
+  readonly alpha: number
+  /** Requests under way when a round brought nothing nearer; `k` as in the paper, `alpha` never widens. */
+  readonly widenTo: number
+  /** How many of the closest must have answered. `k` as in the paper; fewer for reads that want speed. */
+  readonly answersWanted: number
+  readonly timing: RequestTiming
+  /** When the lookup ends with what it has. */
+  readonly deadline: Instant
+}
+
+/** What a lookup found. */
+export interface LookupResult {
+  /** The closest peers that answered, nearest first; at most k. */
+  readonly closest: readonly Contact[]
+  /** Whether all of the closest known answered; `false` when the deadline came first. */
+  readonly complete: boolean
+  /** Hops to the nearest peer that answered: 1 if it stood in the own table; 0 if none answered. */
+  readonly hops: number
+  /** Requests sent, those that failed among them. */
+  readonly requests: number
+  /** Requests that failed. */
+  readonly failures: number
+}
+
+/**
+ * Kademlia's node lookup (section 2.3): asks ever nearer peers until the k closest known have answered.
+ *
+ * - At most alpha requests are under way, and nobody is asked twice. A peer slower than its usual stops counting, and may
+ *   still answer.
+ * - When alpha answers in a row name nobody nearer, all of the k closest not yet asked are asked at once, as the paper
+ *   says, instead of a few at a time.
+ * - It ends when the `answersWanted` closest that have not failed have answered; when nobody is left to ask; or at the
+ *   deadline, saying so.
+ * - An answer adds at most `CONTACTS_PER_RESPONSE_MAX` candidates.
+ */
+export class Lookup implements Operation<LookupResult> {
+  readonly #init: LookupInit
+  readonly #candidates: Candidates
+  /** Candidates in state `waiting`: what counts against alpha. */
+  #waiting = 0
+  /** Answers in a row that named nobody nearer than the nearest known. */
+  #answersWithoutProgress = 0
+  #requests = 0
+  #failures = 0
+  #result: LookupResult | undefined
+
+  constructor(init: LookupInit) {
+    assert(init.alpha >= 1 && init.k >= 1, `alpha ${init.alpha}, k ${init.k}`)
+    this.#init = init
+    this.#candidates = new Candidates(init.target, init.k * LOOKUP_CANDIDATES_PER_K)
+    for (const seed of init.seeds) this.#hear(seed, 1)
+  }
+
+  /** The candidates, nearest first: for operations that build on a lookup. */
+  get candidates(): readonly Candidate[] {
+    return this.#candidates.list
+  }
+
+  /** Requests sent so far. */
+  get requests(): number {
+    return this.#requests
+  }
+
+  next(now: Instant): Step<LookupResult> {
+    if (this.#result !== undefined) return { type: 'done', result: this.#result }
+    if (now >= this.#init.deadline) return this.#end(false)
+    let wakeAt = this.#init.deadline
+    if (this.#waiting > 0) wakeAt = Math.min(wakeAt, this.#markSlow(now))
+    const { ask, answered, open } = this.#survey()
+    if (answered >= this.#init.answersWanted || !open) return this.#end(true)
+    if (ask !== undefined && this.#waiting < this.#parallelism()) return this.#ask(ask, now)
+    return { type: 'wait', until: wakeAt }
+  }
+
+  onResponse(from: Contact, response: RpcResponse, _now: Instant): void {
+    const candidate = this.#settle(from, 'answered')
+    if (candidate === undefined) return
+    let nearer = false
+    if ('closer' in response) {
+      const count = Math.min(response.closer.length, CONTACTS_PER_RESPONSE_MAX)
+      for (let i = 0; i < count; i++) {
+        const contact = response.closer[i] as Contact // i < length
+        if (this.#hear(contact, candidate.depth + 1) === 0) nearer = true
+      }
+    }
+    this.#answersWithoutProgress = nearer ? 0 : this.#answersWithoutProgress + 1
+  }
+
+  onFailure(from: Contact, failure: RpcFailure, _now: Instant): void {
+    const candidate = this.#settle(from, 'failed')
+    if (candidate === undefined) return
+    candidate.unreached = failure.type === 'unreachable'
+    this.#failures += 1
+  }
+
+  /** The position of a newly heard-of contact among the candidates, or -1. */
+  #hear(contact: Contact, depth: number): number {
+    if (bytesEqual(contact.key, this.#init.selfKey)) return -1
+    return this.#candidates.add(contact, depth)
+  }
+
+  #ask(candidate: Candidate, now: Instant): Step<LookupResult> {
+    const { timing, request, deadline } = this.#init
+    candidate.state = 'waiting'
+    candidate.slowAt = now + timing.slowAfterMs(candidate.contact)
+    this.#waiting += 1
+    this.#requests += 1
+    return {
+      type: 'send',
+      to: candidate.contact,
+      request,
+      deadline: Math.min(deadline, now + timing.timeoutMs(candidate.contact)),
+    }
+  }
+
+  #settle(from: Contact, state: 'answered' | 'failed'): Candidate | undefined {
+    const candidate = this.#candidates.find(from.key)
+    if (candidate === undefined || this.#result !== undefined) return undefined
+    if (candidate.state === 'waiting') this.#waiting -= 1
+    else if (candidate.state !== 'slow') return undefined // an answer to nothing we asked
+    candidate.state = state
+    return candidate
+  }
+
+  /** Sets aside who is slower than usual; returns when the next one will be. */
+  #markSlow(now: Instant): Instant {
+    let earliest = Number.POSITIVE_INFINITY
+    for (const candidate of this.#candidates.list) {
+      if (candidate.state !== 'waiting') continue
+      if (candidate.slowAt <= now) {
+        candidate.state = 'slow'
+        this.#waiting -= 1
+      } else if (candidate.slowAt < earliest) {
+        earliest = candidate.slowAt
+      }
+    }
+    return earliest
+  }
+
+  /**
+   * Looks at the k closest that have not failed: how many of them in a row from the nearest answered, whether anything
+   * is still to come, and whom to ask first. A slow peer holds no place among those to ask: should it fail, the one that
+   * takes its place has been asked already.
+   */
+  #survey(): { ask: Candidate | undefined; answered: number; open: boolean } {
+    const { k } = this.#init
+    let ask: Candidate | undefined
+    let answered = 0
+    let open = false
+    let places = 0
+    let askable = 0
+    for (const candidate of this.#candidates.list) {
+      if (candidate.state === 'failed') continue
+      places += 1
+      const isPlaced = places <= k
+      if (candidate.state === 'answered') {
+        if (isPlaced && !open) answered += 1
+      } else {
+        if (isPlaced) open = true
+        if (candidate.state === 'unasked') ask ??= candidate
+      }
+      if (candidate.state !== 'slow') askable += 1
+      if (askable === k) break
+    }
+    return { ask, answered, open }
+  }
+
+  #parallelism(): number {
+    const { alpha, widenTo } = this.#init
+    return this.#answersWithoutProgress >= alpha ? Math.max(alpha, widenTo) : alpha
+  }
+
+  #end(complete: boolean): Step<LookupResult> {
+    const closest: Contact[] = []
+    let hops = 0
+    for (const candidate of this.#candidates.list) {
+      if (candidate.state !== 'answered') continue
+      if (closest.length === 0) hops = candidate.depth
+      closest.push(candidate.contact)
+      if (closest.length === this.#init.k) break
+    }
+    this.#result = {
+      closest,
+      complete,
+      hops,
+      requests: this.#requests,
+      failures: this.#failures,
+    }
+    return { type: 'done', result: this.#result }
+  }
+}

@@ -1,0 +1,39 @@
+import type { Contact } from './contact.ts'
+import { distanceFraction, type Key } from './key.ts'
+
+/** Lookups whose estimates are remembered. */
+const SAMPLES = 16
+
+/**
+ * Estimates how many peers the network has, from how near the peers closest to a target stand: with N uniform keys the
+ * distance of the i-th closest is about i/N of the keyspace, so the least-squares line through them gives
+ * N = sum(i^2) / sum(i * d_i). One lookup's estimate has a standard deviation of about N divided by the square root of k;
+ * the mean of the last few is returned. Caveat: peers that chose their keys near a target make it too high.
+ */
+export class NetworkSizeEstimator {
+  #samples: number[] | undefined
+
+  /** Takes in the closest peers to a target that a lookup found, nearest first. Fewer than 5 say too little. */
+  add(target: Key, closest: readonly Contact[]): void {
+    if (closest.length < 5) return
+    let squares = 0
+    let products = 0
+    closest.forEach((contact, index) => {
+      const rank = index + 1
+      squares += rank * rank
+      products += rank * distanceFraction(target, contact.key)
+    })
+    if (products === 0) return
+    this.#samples ??= []
+    this.#samples.push(squares / products)
+    if (this.#samples.length > SAMPLES) this.#samples.shift()
+  }
+
+  /** Peers in the network, this one not counted; `undefined` before the first lookup that found enough. */
+  estimate(): number | undefined {
+    const samples = this.#samples
+    if (samples === undefined) return undefined
+    // Each sample estimates N with an equal error on 1/N, so that the harmonic mean has the least bias.
+    return samples.length / samples.reduce((sum, sample) => sum + 1 / sample, 0)
+  }
+}

@@ -1,0 +1,166 @@
+import type { Contact } from './contact.ts'
+import { compareDistance, type Key } from './key.ts'
+import { Lookup, type LookupInit } from './lookup.ts'
+import type { RpcFailure, RpcRequest, RpcResponse } from './message.ts'
+import type { Operation, Step } from './operation.ts'
+import type { Instant } from './ports.ts'
+import type { ValueRecord } from './record.ts'
+
+/** What a put needs to know. */
+export interface PutValueInit {
+  readonly lookup: LookupInit
+  /** The preimage of the lookup's target. */
+  readonly record: ValueRecord
+  /** Whether the peer itself may be one of the k holders: it is a server and holds the record already. */
+  readonly selfHolds: boolean
+  /** Holders that must acknowledge; 0: half of those that were found, rounded up. */
+  readonly quorum: number
+}
+
+/** A peer that did not store a value, and why. */
+export interface PutFailure {
+  readonly peer: Contact
+  readonly failure: RpcFailure
+}
+
+/** What became of a put: nothing is hidden. */
+export interface PutOutcome {
+  /** The peers that acknowledged, in order of their answers; the peer itself is not among them. */
+  readonly stored: readonly Contact[]
+  readonly failed: readonly PutFailure[]
+  /** Whether the peer itself is one of the k closest and holds the value. */
+  readonly selfHolds: boolean
+  /** Holders aimed at: k, or as many peers as there are. */
+  readonly target: number
+  /** Holders that had to acknowledge. */
+  readonly quorum: number
+  readonly quorumMet: boolean
+  /** Whether the lookup before it ended by itself. */
+  readonly complete: boolean
+  readonly hops: number
+  /** Requests sent: of the lookup and of the put. */
+  readonly requests: number
+}
+
+/**
+ * Stores a value at the k peers closest to its key (Kademlia, section 2.3): a lookup, then one PUT_VALUE to each of the k
+ * closest at once. Where one fails the next closest takes its place, until k hold the value or nobody is left.
+ */
+export class PutValue implements Operation<PutOutcome> {
+  readonly #init: PutValueInit
+  readonly #lookup: Lookup
+  readonly #request: RpcRequest
+  readonly #stored: Contact[] = []
+  readonly #failed: PutFailure[] = []
+  /** Peers to try, nearest first; filled when the lookup has ended. */
+  #targets: Contact[] | undefined
+  #nextTarget = 0
+  readonly #underWay = new Set<Contact>()
+  /** Other peers that shall hold the value. */
+  #wanted = 0
+  #selfIsNear = false
+  #complete = false
+  #hops = 0
+  #result: PutOutcome | undefined
+
+  constructor(init: PutValueInit) {
+    this.#init = init
+    this.#lookup = new Lookup(init.lookup)
+    const { key } = init.record
+    this.#request = { type: 'put-value', key, target: init.lookup.target, record: init.record }
+  }
+
+  next(now: Instant): Step<PutOutcome> {
+    if (this.#result !== undefined) return { type: 'done', result: this.#result }
+    if (this.#targets === undefined) {
+      const step = this.#lookup.next(now)
+      if (step.type !== 'done') return step
+      this.#complete = step.result.complete
+      this.#hops = step.result.hops
+      this.#plan()
+    }
+    return this.#store(now)
+  }
+
+  onResponse(from: Contact, response: RpcResponse, now: Instant): void {
+    if (this.#targets === undefined) {
+      this.#lookup.onResponse(from, response, now)
+    } else {
+      if (this.#underWay.delete(from)) this.#stored.push(from)
+    }
+  }
+
+  onFailure(from: Contact, failure: RpcFailure, now: Instant): void {
+    if (this.#targets === undefined) {
+      this.#lookup.onFailure(from, failure, now)
+    } else {
+      if (this.#underWay.delete(from)) this.#failed.push({ peer: from, failure })
+    }
+  }
+
+  #store(now: Instant): Step<PutOutcome> {
+    const { deadline, timing } = this.#init.lookup
+    const targets = this.#targets as Contact[] // next() planned it
+    if (now >= deadline || this.#stored.length >= this.#wanted) return this.#end()
+    if (
+      this.#nextTarget < targets.length &&
+      this.#stored.length + this.#underWay.size < this.#wanted
+    ) {
+      const to = targets[this.#nextTarget++] as Contact // below length
+      this.#underWay.add(to)
+      return {
+        type: 'send',
+        to,
+        request: this.#request,
+        deadline: Math.min(deadline, now + timing.timeoutMs(to)),
+      }
+    }
+    return this.#underWay.size > 0 ? { type: 'wait', until: deadline } : this.#end()
+  }
+
+  /** The next closest takes the place of one that fails, whether it was asked or only heard of. */
+  #plan(): void {
+    const { k, target, selfKey } = this.#init.lookup
+    const candidates = this.#lookup.candidates
+    const answered = candidates.filter(({ state }) => state === 'answered')
+    this.#targets = candidates
+      .filter(({ state }) => state === 'answered' || state === 'unasked')
+      .slice(0, 2 * k)
+      .map(({ contact }) => contact)
+    const kth = answered[k - 1]
+    this.#selfIsNear =
+      this.#init.selfHolds &&
+      (kth === undefined || compareDistance(target, selfKey, kth.contact.key) < 0)
+    this.#wanted = Math.min(this.#selfIsNear ? k - 1 : k, answered.length)
+  }
+
+  #end(): Step<PutOutcome> {
+    for (const peer of this.#underWay) this.#failed.push({ peer, failure: { type: 'timeout' } })
+    const target = this.#wanted + (this.#selfIsNear ? 1 : 0)
+    const holders = this.#stored.length + (this.#selfIsNear ? 1 : 0)
+    const quorum = this.#init.quorum === 0 ? Math.ceil(target / 2) : this.#init.quorum
+    this.#result = {
+      stored: this.#stored,
+      failed: this.#failed,
+      selfHolds: this.#selfIsNear,
+      target,
+      quorum,
+      quorumMet: holders > 0 && holders >= quorum,
+      complete: this.#complete,
+      hops: this.#hops,
+      requests: this.#lookup.requests + this.#stored.length + this.#failed.length,
+    }
+    return { type: 'done', result: this.#result }
+  }
+}
+
+/** Whether `key` stands closer to `target` than the farthest of `closest`, or there are fewer than `count` of them. */
+export function isAmongClosest(
+  key: Key,
+  target: Key,
+  closest: readonly Contact[],
+  count: number,
+): boolean {
+  const last = closest[count - 1]
+  return last === undefined || compareDistance(target, key, last.key) < 0
+}

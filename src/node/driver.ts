@@ -1,0 +1,124 @@
+import { assert } from '../core/assert.ts'
+import type { Contact } from '../core/contact.ts'
+import type { OperationKind } from '../core/events.ts'
+import type { RpcOutcome, RpcRequest } from '../core/message.ts'
+import type { Operation } from '../core/operation.ts'
+import type { Cancel, Instant, Ports } from '../core/ports.ts'
+
+/** What a drive reports to the peer it works for. */
+export interface DriveHooks {
+  sent(to: Contact, request: RpcRequest, now: Instant): void
+  /** Called before the operation hears of it. */
+  settled(
+    to: Contact,
+    request: RpcRequest,
+    outcome: RpcOutcome,
+    sentAt: Instant,
+    now: Instant,
+  ): void
+}
+
+/** How an operation ended. */
+export type DriveEnd<Result> =
+  | { readonly type: 'done'; readonly result: Result }
+  | { readonly type: 'aborted'; readonly reason: unknown }
+
+/**
+ * Drives one operation: sends what it asks for, tells it what came back, and wakes it when it wants to. This is the only
+ * place that waits; everything that decides is in the operation.
+ */
+export class Drive<Result> {
+  readonly kind: OperationKind
+  readonly #operation: Operation<Result>
+  readonly #ports: Ports
+  readonly #hooks: DriveHooks
+  readonly #ended: (end: DriveEnd<Result>) => void
+  /** Requests under way, each with what takes it back. At most k of them: an operation bounds itself. */
+  readonly #underWay = new Map<Contact, Cancel>()
+  #cancelAlarm: Cancel | undefined
+  #alarmAt: Instant = Number.POSITIVE_INFINITY
+  #isOver = false
+
+  constructor(init: {
+    kind: OperationKind
+    operation: Operation<Result>
+    ports: Ports
+    hooks: DriveHooks
+    /** Called once, never from within `start`'s caller's own `abort`. */
+    ended: (end: DriveEnd<Result>) => void
+  }) {
+    this.kind = init.kind
+    this.#operation = init.operation
+    this.#ports = init.ports
+    this.#hooks = init.hooks
+    this.#ended = init.ended
+  }
+
+  start(): void {
+    this.#advance(this.#ports.clock.now())
+  }
+
+  /** Gives up: takes back what is under way and ends with `reason`. Harmless after the end. */
+  abort(reason: unknown): void {
+    if (this.#isOver) return
+    this.#release()
+    this.#ended({ type: 'aborted', reason })
+  }
+
+  #advance(now: Instant): void {
+    for (;;) {
+      const step = this.#operation.next(now)
+      if (step.type === 'send') {
+        this.#send(step.to, step.request, step.deadline, now)
+      } else if (step.type === 'wait') {
+        assert(step.until > now, `waiting until ${step.until}, which is not after ${now}`)
+        this.#setAlarm(step.until)
+        return
+      } else {
+        this.#release()
+        this.#ended({ type: 'done', result: step.result })
+        return
+      }
+    }
+  }
+
+  #send(to: Contact, request: RpcRequest, deadline: Instant, now: Instant): void {
+    this.#hooks.sent(to, request, now)
+    const cancel = this.#ports.network.send(to, request, deadline, (outcome) => {
+      this.#settle(to, request, outcome, now)
+    })
+    this.#underWay.set(to, cancel)
+  }
+
+  #settle(to: Contact, request: RpcRequest, outcome: RpcOutcome, sentAt: Instant): void {
+    if (this.#isOver) return
+    const now = this.#ports.clock.now()
+    this.#underWay.delete(to)
+    this.#hooks.settled(to, request, outcome, sentAt, now)
+    if (this.#isOver) return // an observer may have aborted it
+    if (outcome.ok) this.#operation.onResponse(to, outcome.response, now)
+    else this.#operation.onFailure(to, outcome.failure, now)
+    this.#advance(now)
+  }
+
+  #setAlarm(at: Instant): void {
+    if (at === this.#alarmAt) return
+    this.#cancelAlarm?.()
+    this.#alarmAt = at
+    this.#cancelAlarm = Number.isFinite(at)
+      ? this.#ports.clock.setAlarm(at, () => {
+          this.#alarmAt = Number.POSITIVE_INFINITY
+          this.#cancelAlarm = undefined
+          if (!this.#isOver) this.#advance(this.#ports.clock.now())
+        })
+      : undefined
+  }
+
+  #release(): void {
+    this.#isOver = true
+    this.#cancelAlarm?.()
+    this.#cancelAlarm = undefined
+    for (const cancel of this.#underWay.values()) cancel()
+    this.#underWay.clear()
+  }
+}

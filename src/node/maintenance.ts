@@ -1,0 +1,188 @@
+import type { Contact } from '../core/contact.ts'
+import type { Key } from '../core/key.ts'
+import type { Instant, Random } from '../core/ports.ts'
+import { PREIMAGE_BITS_MAX, type PreimageFinder } from '../core/preimages.ts'
+import type { RoutingTable } from '../core/routing-table.ts'
+
+/** A duty: something the peer does by itself from time to time. */
+export interface Duty {
+  readonly name: string
+  /** When it is next due; `Infinity`: not as things stand. */
+  nextDueAt(now: Instant): Instant
+  /** Does it. Called when it is due; harmless when it is not. The promise never rejects. */
+  run(now: Instant): Promise<void>
+}
+
+/** How soon a duty that has just run may run again. ms. Keeps a mistaken due time from spinning. */
+const PAUSE_MIN_MS = 1_000
+
+/**
+ * Runs the duties, each at most once at a time, by one alarm at the earliest due time. When something happened that may
+ * make a duty due earlier, `rearm` looks again.
+ */
+export class Maintenance {
+  readonly #duties: readonly Duty[]
+  readonly #clock: { now(): Instant; setAlarm(at: Instant, fire: () => void): () => void }
+  readonly #running = new Set<Duty>()
+  readonly #earliest = new Map<Duty, Instant>()
+  #cancel: (() => void) | undefined
+  #alarmAt: Instant = Number.POSITIVE_INFINITY
+  #isStarted = false
+
+  constructor(
+    duties: readonly Duty[],
+    clock: { now(): Instant; setAlarm(at: Instant, fire: () => void): () => void },
+  ) {
+    this.#duties = duties
+    this.#clock = clock
+  }
+
+  start(): void {
+    this.#isStarted = true
+    this.rearm()
+  }
+
+  stop(): void {
+    this.#isStarted = false
+    this.#cancel?.()
+    this.#cancel = undefined
+    this.#alarmAt = Number.POSITIVE_INFINITY
+  }
+
+  /** Sets the alarm to the earliest due time. */
+  rearm(): void {
+    if (!this.#isStarted) return
+    const now = this.#clock.now()
+    let earliest = Number.POSITIVE_INFINITY
+    for (const duty of this.#duties) {
+      if (this.#running.has(duty)) continue
+      earliest = Math.min(earliest, this.#dueAt(duty, now))
+    }
+    if (earliest === this.#alarmAt) return
+    this.#cancel?.()
+    this.#cancel = undefined
+    this.#alarmAt = earliest
+    if (Number.isFinite(earliest)) {
+      this.#cancel = this.#clock.setAlarm(Math.max(earliest, now), () => this.#fire())
+    }
+  }
+
+  #dueAt(duty: Duty, now: Instant): Instant {
+    return Math.max(duty.nextDueAt(now), this.#earliest.get(duty) ?? 0)
+  }
+
+  #fire(): void {
+    this.#cancel = undefined
+    this.#alarmAt = Number.POSITIVE_INFINITY
+    const now = this.#clock.now()
+    for (const duty of this.#duties) {
+      if (this.#running.has(duty) || this.#dueAt(duty, now) > now) continue
+      this.#running.add(duty)
+      void duty.run(now).then(() => {
+        this.#running.delete(duty)
+        this.#earliest.set(duty, this.#clock.now() + PAUSE_MIN_MS)
+        this.rearm()
+      })
+    }
+    this.rearm()
+  }
+}
+
+/**
+ * Keeps the table fresh: a bucket that no lookup touched for an interval gets a lookup of a random key in its range, and
+ * the own neighbourhood one of the own key (Kademlia, section 2.3). One lookup at a time.
+ */
+export class RefreshDuty implements Duty {
+  readonly name = 'refresh'
+  readonly #table: RoutingTable
+  readonly #self: Key
+  readonly #preimages: PreimageFinder
+  readonly #random: Random
+  readonly #intervalMs: number
+  readonly #lookup: (key: Uint8Array | undefined) => Promise<unknown>
+  #selfDueAt: Instant
+
+  constructor(init: {
+    table: RoutingTable
+    self: Key
+    preimages: PreimageFinder
+    random: Random
+    intervalMs: number
+    now: Instant
+    /** Looks up a preimage, or the own id for `undefined`; never rejects. */
+    lookup: (key: Uint8Array | undefined) => Promise<unknown>
+  }) {
+    this.#table = init.table
+    this.#self = init.self
+    this.#preimages = init.preimages
+    this.#random = init.random
+    this.#intervalMs = init.intervalMs
+    this.#lookup = init.lookup
+    // Peers that started together must not refresh together.
+    this.#selfDueAt = init.now + init.intervalMs * (0.5 + init.random.fraction() / 2)
+  }
+
+  nextDueAt(_now: Instant): Instant {
+    if (this.#table.size === 0) return Number.POSITIVE_INFINITY
+    return Math.min(this.#selfDueAt, this.#table.nextRefreshAt(this.#intervalMs))
+  }
+
+  async run(now: Instant): Promise<void> {
+    if (this.#selfDueAt <= now) {
+      this.#selfDueAt = now + this.#intervalMs * (0.9 + this.#random.fraction() / 5)
+      await this.#lookup(undefined)
+    }
+    await this.refresh(this.#table.refreshDue(now, this.#intervalMs))
+  }
+
+  /** One lookup for each of these buckets, given by their prefix lengths. */
+  async refresh(prefixLengths: readonly number[]): Promise<void> {
+    for (const prefixLength of prefixLengths) {
+      if (prefixLength >= PREIMAGE_BITS_MAX) continue
+      await this.#lookup(this.#preimages.inBucket(this.#self, prefixLength, this.#random))
+    }
+  }
+}
+
+/** Something done once per interval, with jitter; the work is synchronous or reports its own failures. */
+export class PeriodicDuty implements Duty {
+  readonly name: string
+  readonly #intervalMs: number
+  readonly #random: Random
+  readonly #work: (now: Instant) => Promise<void> | void
+  #dueAt: Instant
+
+  constructor(init: {
+    name: string
+    intervalMs: number
+    random: Random
+    now: Instant
+    work: (now: Instant) => Promise<void> | void
+  }) {
+    this.name = init.name
+    this.#intervalMs = init.intervalMs
+    this.#random = init.random
+    this.#work = init.work
+    this.#dueAt = init.now + init.intervalMs * (0.5 + init.random.fraction() / 2)
+  }
+
+  nextDueAt(_now: Instant): Instant {
+    return this.#dueAt
+  }
+
+  async run(now: Instant): Promise<void> {
+    this.#dueAt = now + this.#intervalMs * (0.9 + this.#random.fraction() / 5)
+    await this.#work(now)
+  }
+}
+
+/** The contacts worth saving: the nearest first, then those of other buckets; at most `count`. */
+export function contactsToSave(table: RoutingTable, self: Key, count: number): Contact[] {
+  const nearest = table.closest(self, Math.ceil(count / 2))
+  const chosen = new Set(nearest)
+  for (const contact of table.contacts()) {
+    if (chosen.size >= count) break
+    chosen.add(contact)
+  }
+  return [...chosen]
+}

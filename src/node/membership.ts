@@ -1,0 +1,152 @@
+import { unreachable } from '../core/assert.ts'
+import type { Contact } from '../core/contact.ts'
+import { PROBES_MAX } from '../core/limits.ts'
+import type { RpcFailure, RpcRequest } from '../core/message.ts'
+import type { Cancel, Instant, Ports } from '../core/ports.ts'
+import type { Admission, RoutingTable } from '../core/routing-table.ts'
+import type { RttEstimator } from '../core/rtt-estimator.ts'
+
+/**
+ * Decides who is in the routing table, and sends the few requests that this needs.
+ *
+ * A peer enters only after it has answered a request of ours: what others say of it makes it a candidate of a lookup, no
+ * more. A newcomer to a full bucket waits until the bucket's oldest contact has been probed.
+ */
+export class Membership {
+  readonly #ports: Ports
+  readonly #table: RoutingTable
+  readonly #rtt: RttEstimator
+  readonly #onAdded: (contact: Contact) => void
+  /** Probes under way, by the peer's id; at most `PROBES_MAX`. */
+  #probes: Map<string, Cancel> | undefined
+  #request: RpcRequest
+
+  constructor(init: {
+    ports: Ports
+    table: RoutingTable
+    rtt: RttEstimator
+    self: Contact
+    /** Called for each contact that has entered the table. */
+    onAdded: (contact: Contact) => void
+  }) {
+    this.#ports = init.ports
+    this.#table = init.table
+    this.#rtt = init.rtt
+    this.#onAdded = init.onAdded
+    // A look for ourselves tells that the peer speaks the protocol, and what every implementation answers.
+    this.#request = { type: 'find-node', key: init.self.idBytes, target: init.self.key }
+  }
+
+  /** A request of ours was answered. */
+  answered(from: Contact, rttMs: number, now: Instant): void {
+    this.#rtt.sample(from.id, rttMs)
+    // A referrer may have told us other addresses than the peer itself did: those in the table stand.
+    const contact = this.#table.get(from.key) ?? from
+    this.#follow(this.#table.offer(contact, now), contact, now)
+  }
+
+  /** A request of ours failed. */
+  failed(to: Contact, failure: RpcFailure, now: Instant): void {
+    switch (failure.type) {
+      case 'timeout':
+      case 'unreachable':
+      case 'malformed': {
+        this.#rtt.failed(to.id)
+        const result = this.#table.failed(to.id, to.key, now)
+        if (result.type === 'replaced') {
+          this.#removed(result.removed, 'stale', now)
+          this.#added(result.added, now)
+        }
+        return
+      }
+      case 'refused': // it answered, only not as we wished
+        this.#table.heard(this.#table.get(to.key) ?? to, now)
+        return
+      case 'aborted':
+        return
+      default:
+        unreachable(failure.type)
+    }
+  }
+
+  /** A peer that speaks the protocol as a server showed up; its own word on its addresses is the newest. */
+  seen(contact: Contact, now: Instant): void {
+    if (this.#table.heard(contact, now)) return
+    if (!this.#table.wants(contact)) return
+    this.#probe(contact, (isAlive, at) => {
+      if (isAlive) this.#follow(this.#table.offer(contact, at), contact, at)
+    })
+  }
+
+  /** A peer no longer answers requests. */
+  left(id: string, now: Instant): void {
+    for (const contact of this.#table.contacts()) {
+      if (contact.id !== id) continue
+      this.#table.remove(id, contact.key)
+      this.#removed(contact, 'left', now)
+      return
+    }
+  }
+
+  /** Takes back all probes. */
+  close(): void {
+    for (const cancel of this.#probes?.values() ?? []) cancel()
+    this.#probes = undefined
+  }
+
+  #follow(admission: Admission, newcomer: Contact, now: Instant): void {
+    switch (admission.type) {
+      case 'added':
+        this.#added(newcomer, now)
+        return
+      case 'probe':
+        this.#defend(admission.oldest, newcomer, now)
+        return
+      case 'refreshed':
+      case 'cached':
+      case 'rejected':
+        return
+      default:
+        unreachable(admission)
+    }
+  }
+
+  /** Probes the oldest contact of a bucket; who answers stays (Kademlia, section 2.2). */
+  #defend(oldest: Contact, newcomer: Contact, now: Instant): void {
+    const isUnderWay = this.#probe(oldest, (isAlive, at) => {
+      const admission = this.#table.probed(oldest, isAlive, newcomer, at)
+      if (admission.type !== 'added') return
+      this.#removed(oldest, 'replaced', at)
+      this.#added(newcomer, at)
+    })
+    // Without room for the probe the oldest stays, as if it had answered.
+    if (!isUnderWay) this.#table.probed(oldest, true, newcomer, now)
+  }
+
+  #probe(contact: Contact, ended: (isAlive: boolean, now: Instant) => void): boolean {
+    this.#probes ??= new Map()
+    const probes = this.#probes
+    if (probes.size >= PROBES_MAX || probes.has(contact.id)) return false
+    const { clock, network } = this.#ports
+    const sentAt = clock.now()
+    const deadline = sentAt + this.#rtt.timeoutMs(contact.id)
+    const cancel = network.send(contact, this.#request, deadline, (outcome) => {
+      probes.delete(contact.id)
+      const now = clock.now()
+      if (outcome.ok) this.#rtt.sample(contact.id, now - sentAt)
+      else this.#rtt.failed(contact.id)
+      ended(outcome.ok || outcome.failure.type === 'refused', now)
+    })
+    probes.set(contact.id, cancel)
+    return true
+  }
+
+  #added(contact: Contact, at: Instant): void {
+    this.#ports.observer?.observe({ type: 'contact-added', at, contact })
+    this.#onAdded(contact)
+  }
+
+  #removed(contact: Contact, reason: 'stale' | 'replaced' | 'left', at: Instant): void {
+    this.#ports.observer?.observe({ type: 'contact-removed', at, contact, reason })
+  }
+}

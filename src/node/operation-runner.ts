@@ -1,0 +1,175 @@
+import type { Contact } from '../core/contact.ts'
+import { KadmiumError } from '../core/errors.ts'
+import type { DhtEvent, OperationKind } from '../core/events.ts'
+import type { Key } from '../core/key.ts'
+import type { RpcFailure, RpcOutcome, RpcRequest } from '../core/message.ts'
+import type { Operation } from '../core/operation.ts'
+import type { Instant, Observer, Ports } from '../core/ports.ts'
+import { Drive, type DriveHooks } from './driver.ts'
+
+/** What the rest of the peer learns from every request, whatever operation it belongs to. */
+export interface RequestHooks {
+  answered(from: Contact, rttMs: number, now: Instant): void
+  failed(to: Contact, failure: RpcFailure, now: Instant): void
+}
+
+/** How an operation is run. */
+export interface RunOptions {
+  readonly signal?: AbortSignal | undefined
+  /** Hears this operation's events only, after the peer's own observer. */
+  readonly observer?: Observer | undefined
+}
+
+/** Runs operations: gives each a number, tells the observers, ends them when the caller or the peer gives up. */
+export class OperationRunner {
+  readonly #ports: Ports
+  readonly #hooks: RequestHooks
+  readonly #max: number
+  /** At most `operationsMax` of callers, and what maintenance runs. */
+  readonly #running = new Set<{ readonly kind: OperationKind; abort(reason: unknown): void }>()
+  #nextNumber = 1
+  #isClosed = false
+
+  constructor(ports: Ports, hooks: RequestHooks, operationsMax: number) {
+    this.#ports = ports
+    this.#hooks = hooks
+    this.#max = operationsMax
+  }
+
+  get running(): number {
+    return this.#running.size
+  }
+
+  /**
+   * Runs an operation to its end. Rejects with `signal.reason` when aborted.
+   *
+   * @throws KadmiumError `ERR_BUSY` when `operationsMax` are under way, `ERR_CLOSED` when the peer stops.
+   */
+  run<Result>(
+    kind: OperationKind,
+    target: Key | undefined,
+    operation: Operation<Result>,
+    options: RunOptions = {},
+  ): Promise<Result> {
+    const { signal } = options
+    return new Promise((resolve, reject) => {
+      if (this.#isClosed) throw new KadmiumError('ERR_CLOSED', 'the peer has stopped')
+      if (this.#running.size >= this.#max) {
+        throw new KadmiumError(
+          'ERR_BUSY',
+          `${this.#max} operations are under way; wait for some to end or raise \`operationsMax\``,
+        )
+      }
+      signal?.throwIfAborted()
+      const { clock } = this.#ports
+      const trace = new OperationTrace(this.#ports, kind, this.#nextNumber++, options.observer)
+      const startedAt = clock.now()
+      const onAbort = (): void => drive.abort(signal?.reason)
+      const drive: Drive<Result> = new Drive({
+        kind,
+        operation,
+        ports: this.#ports,
+        hooks: trace.hooks(this.#hooks),
+        ended: (end) => {
+          this.#running.delete(drive)
+          signal?.removeEventListener('abort', onAbort)
+          trace.end(end.type, clock.now() - startedAt)
+          if (end.type === 'done') resolve(end.result)
+          else reject(end.reason)
+        },
+      })
+      this.#running.add(drive)
+      signal?.addEventListener('abort', onAbort, { once: true })
+      trace.start(target)
+      drive.start()
+    })
+  }
+
+  /** Ends everything under way with `ERR_CLOSED`; nothing can be run after it. */
+  close(): void {
+    this.#isClosed = true
+    for (const drive of [...this.#running]) {
+      drive.abort(new KadmiumError('ERR_CLOSED', `the peer stopped during a ${drive.kind}`))
+    }
+  }
+}
+
+/** Turns what happens to one operation into events. */
+class OperationTrace {
+  readonly #ports: Ports
+  readonly #kind: OperationKind
+  readonly #number: number
+  readonly #observer: Observer | undefined
+  readonly #isHeard: boolean
+  #requests = 0
+
+  constructor(ports: Ports, kind: OperationKind, number: number, observer: Observer | undefined) {
+    this.#ports = ports
+    this.#kind = kind
+    this.#number = number
+    this.#observer = observer
+    this.#isHeard = observer !== undefined || ports.observer !== undefined
+  }
+
+  start(target: Key | undefined): void {
+    const { operation, kind, at } = this.#head(this.#ports.clock.now())
+    this.#observe({ type: 'operation-start', at, operation, kind, target })
+  }
+
+  end(result: 'done' | 'aborted', durationMs: number): void {
+    const head = this.#head(this.#ports.clock.now())
+    this.#observe({ type: 'operation-end', ...head, result, durationMs, requests: this.#requests })
+  }
+
+  hooks(peer: RequestHooks): DriveHooks {
+    return {
+      sent: (to, request, now) => {
+        this.#requests += 1
+        if (!this.#isHeard) return
+        this.#observe({ type: 'request-sent', ...this.#head(now), to, request: request.type })
+      },
+      settled: (to, request, outcome, sentAt, now) => {
+        if (outcome.ok) peer.answered(to, now - sentAt, now)
+        else peer.failed(to, outcome.failure, now)
+        if (this.#isHeard) this.#settled(to, request, outcome, sentAt, now)
+      },
+    }
+  }
+
+  #settled(
+    from: Contact,
+    { type: request }: RpcRequest,
+    outcome: RpcOutcome,
+    sentAt: Instant,
+    now: Instant,
+  ): void {
+    const head = this.#head(now)
+    if (!outcome.ok) {
+      const { failure } = outcome
+      const afterMs = now - sentAt
+      this.#observe({ type: 'request-failed', ...head, from, request, failure, afterMs })
+      return
+    }
+    const { response } = outcome
+    this.#observe({
+      type: 'request-answered',
+      ...head,
+      from,
+      request,
+      rttMs: now - sentAt,
+      closer: 'closer' in response ? response.closer : [],
+      found:
+        (response.type === 'get-value' && response.record !== undefined) ||
+        (response.type === 'get-providers' && response.providers.length > 0),
+    })
+  }
+
+  #head(at: Instant): { at: Instant; operation: number; kind: OperationKind } {
+    return { at, operation: this.#number, kind: this.#kind }
+  }
+
+  #observe(event: DhtEvent): void {
+    this.#ports.observer?.observe(event)
+    this.#observer?.observe(event)
+  }
+}

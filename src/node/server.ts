@@ -1,0 +1,154 @@
+import { unreachable } from '../core/assert.ts'
+import type { Contact } from '../core/contact.ts'
+import { bytesEqual, compareDistance, type Key } from '../core/key.ts'
+import { RECORD_KEY_BYTES_MAX, REQUEST_KEY_BYTES_MAX } from '../core/limits.ts'
+import type { RpcOutcome, RpcRequest, RpcResponse } from '../core/message.ts'
+import type { NodeOptions } from '../core/options.ts'
+import type { Ports, StorageWrite, UnixMs } from '../core/ports.ts'
+import type { RecordOrigin, ValueRecord } from '../core/record.ts'
+import type { RecordStore } from '../core/record-store.ts'
+import type { RoutingTable } from '../core/routing-table.ts'
+
+/** What the server side decides: the answer, and what must be durable before it is given. */
+export interface Answer {
+  readonly outcome: RpcOutcome
+  /** `undefined`: nothing to wait for. An empty batch waits for what was written before it. */
+  readonly write: readonly StorageWrite[] | undefined
+}
+
+/** Answers the requests of other peers. Synchronous: it decides, the node waits. */
+export class Server {
+  readonly #options: NodeOptions
+  readonly #table: RoutingTable
+  readonly #records: RecordStore
+  readonly #ports: Ports
+  readonly #self: () => Contact
+
+  constructor(init: {
+    options: NodeOptions
+    table: RoutingTable
+    records: RecordStore
+    ports: Ports
+    self: () => Contact
+  }) {
+    this.#options = init.options
+    this.#table = init.table
+    this.#records = init.records
+    this.#ports = init.ports
+    this.#self = init.self
+  }
+
+  answer(from: Contact, request: RpcRequest): Answer {
+    switch (request.type) {
+      case 'ping':
+        return answered({ type: 'ping' })
+      case 'find-node':
+        return this.#findNode(from, request.key, request.target)
+      case 'get-value':
+        return this.#getValue(from, request.key, request.target)
+      case 'put-value':
+        return this.#putValue(request.key, request.target, request.record)
+      case 'add-provider':
+      case 'get-providers':
+        return refused('this peer keeps no provider records')
+      default:
+        return unreachable(request)
+    }
+  }
+
+  #findNode(from: Contact, key: Uint8Array, target: Key): Answer {
+    if (key.length === 0 || key.length > REQUEST_KEY_BYTES_MAX) {
+      return refused(`a key of 1 to ${REQUEST_KEY_BYTES_MAX} bytes is needed`)
+    }
+    const closer = this.#closer(from, target)
+    const self = this.#self()
+    // Who asks for exactly this peer wants its addresses (libp2p implementations answer so).
+    const isSelf = bytesEqual(key, self.idBytes) && from.id !== self.id
+    return answered({ type: 'find-node', closer: isSelf ? [self, ...closer] : closer })
+  }
+
+  #getValue(from: Contact, key: Uint8Array, target: Key): Answer {
+    if (key.length === 0 || key.length > RECORD_KEY_BYTES_MAX) {
+      return refused(`a key of 1 to ${RECORD_KEY_BYTES_MAX} bytes is needed`)
+    }
+    const now = this.#ports.clock.wallClock()
+    const stored = this.#records.get(key, now)
+    const record =
+      stored === undefined
+        ? undefined
+        : { ...stored.record, ttlMs: remainingLifeMs(stored.expiresAt, now) }
+    return answered({ type: 'get-value', record, closer: this.#closer(from, target) })
+  }
+
+  #putValue(key: Uint8Array, target: Key, record: ValueRecord): Answer {
+    if (!bytesEqual(key, record.key)) return refused('the record is of another key')
+    const now = this.#ports.clock.wallClock()
+    const { origin, lifetimeMs } = this.#place(target)
+    const bounded = withLifetime(record, lifetimeMs)
+    const result = this.#records.put({ record: bounded, target, origin, now })
+    switch (result.type) {
+      case 'stored':
+        this.#tellStored(key, origin, result.evicted)
+        return { outcome: { ok: true, response: { type: 'put-value' } }, write: result.write }
+      case 'unchanged':
+        return { outcome: { ok: true, response: { type: 'put-value' } }, write: [] }
+      case 'refused':
+        return refused(result.reason)
+      default:
+        return unreachable(result)
+    }
+  }
+
+  /**
+   * One of the k closest is a replica; a peer farther off keeps a cached copy whose life halves with every peer between
+   * (Kademlia, section 2.3, which gives no formula; rust-libp2p takes this one).
+   */
+  #place(target: Key): { origin: RecordOrigin; lifetimeMs: number } {
+    const { k, recordLifetimeMs } = this.#options
+    const self = this.#self().key
+    let nearer = 0
+    for (const contact of this.#table.closest(target, 2 * k)) {
+      if (compareDistance(target, contact.key, self) >= 0) break
+      nearer += 1
+    }
+    if (nearer < k) return { origin: 'replica', lifetimeMs: recordLifetimeMs }
+    return { origin: 'cached', lifetimeMs: recordLifetimeMs / 2 ** (nearer - k + 1) }
+  }
+
+  #closer(from: Contact, target: Key): readonly Contact[] {
+    return this.#table.closest(target, this.#options.contactsPerResponse, from.id)
+  }
+
+  #tellStored(
+    key: Uint8Array,
+    origin: RecordOrigin,
+    evicted: readonly { record: ValueRecord }[],
+  ): void {
+    const { observer, clock } = this.#ports
+    if (observer === undefined) return
+    const at = clock.now()
+    observer.observe({ type: 'record-stored', at, key, origin })
+    for (const { record } of evicted) {
+      observer.observe({ type: 'record-removed', at, key: record.key, reason: 'evicted' })
+    }
+  }
+}
+
+/** A copy of `record` that says it lives at most `lifetimeMs`. */
+export function withLifetime(record: ValueRecord, lifetimeMs: number): ValueRecord {
+  const ttlMs = Math.min(record.ttlMs ?? Number.POSITIVE_INFINITY, lifetimeMs)
+  return ttlMs === record.ttlMs ? record : { ...record, ttlMs }
+}
+
+/** The life left to a record, for its next holder. */
+export function remainingLifeMs(expiresAt: UnixMs, now: UnixMs): number {
+  return Math.max(0, expiresAt - now)
+}
+
+function answered(response: RpcResponse): Answer {
+  return { outcome: { ok: true, response }, write: undefined }
+}
+
+function refused(reason: string): Answer {
+  return { outcome: { ok: false, failure: { type: 'refused', reason } }, write: undefined }
+}

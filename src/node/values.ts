@@ -1,0 +1,335 @@
+import type { Contact } from '../core/contact.ts'
+import { KadmiumError } from '../core/errors.ts'
+import { type GetOutcome, GetValue, type ValueJudge } from '../core/get-value.ts'
+import { bytesEqual, type Key, keyFromDigest } from '../core/key.ts'
+import { ENVELOPE_OVERHEAD_BYTES_MAX, RECORD_KEY_BYTES_MAX } from '../core/limits.ts'
+import type { LookupInit } from '../core/lookup.ts'
+import type { RpcRequest } from '../core/message.ts'
+import type { NodeOptions } from '../core/options.ts'
+import type { Observer, Ports, StorageWrite } from '../core/ports.ts'
+import { type PutFailure, type PutOutcome, PutValue } from '../core/put-value.ts'
+import type { StoredRecord, ValueRecord } from '../core/record.ts'
+import type { RecordStore } from '../core/record-store.ts'
+import type { Validators, Verdict } from '../core/validators.ts'
+import type { OperationRunner } from './operation-runner.ts'
+import { remainingLifeMs } from './server.ts'
+
+/** Options of every call that goes to the network. */
+export interface OperationOptions {
+  readonly signal?: AbortSignal | undefined
+  /** Longest time for the whole call. ms. Default: the option `operationTimeoutMs`. */
+  readonly timeoutMs?: number | undefined
+  /** Hears the events of this call. */
+  readonly observer?: Observer | undefined
+}
+
+/** Options of a put. */
+export interface PutOptions extends OperationOptions {
+  /** Holders that must acknowledge. 1 to k. Default: the option `putQuorum`. */
+  readonly quorum?: number | undefined
+  /** How long the value shall live. ms. Default: the option `recordLifetimeMs`, which is also the longest. */
+  readonly ttlMs?: number | undefined
+  /** Refused unless the current version is this one (`/mutable/`: the sequence). */
+  readonly ifVersion?: number | undefined
+  /** Whether this peer keeps the value as its owner and republishes it. Default: true. */
+  readonly keep?: boolean | undefined
+}
+
+/** What a put did. */
+export interface PutResult {
+  readonly key: Uint8Array
+  /** The holders that acknowledged, this peer among them if it is one of the k closest. */
+  readonly stored: readonly Contact[]
+  readonly failed: readonly PutFailure[]
+  /** Holders aimed at: k, or as many peers as there are. */
+  readonly target: number
+  readonly quorum: number
+  readonly hops: number
+  readonly requests: number
+  readonly durationMs: number
+}
+
+/** Options of a get. */
+export interface GetOptions extends OperationOptions {
+  /** Answers with a value to wait for. Default: 1 for immutable values, the option `getQuorum` for others. */
+  readonly quorum?: number | undefined
+}
+
+/** What a get found. */
+export interface GetResult {
+  readonly key: Uint8Array
+  /** The stored bytes: for a signed kind, the envelope. */
+  readonly value: Uint8Array
+  readonly verdict: Verdict & { readonly valid: true }
+  /** Who gave it first; `undefined`: this peer's own store. */
+  readonly from: Contact | undefined
+  /** Holders that gave this very value. */
+  readonly agreed: number
+  readonly hops: number
+  readonly requests: number
+  readonly durationMs: number
+}
+
+/** What puts and gets need of their peer. */
+export interface ValuesInit {
+  readonly self: () => Contact
+  readonly isServer: () => boolean
+  readonly options: NodeOptions
+  readonly ports: Ports
+  readonly records: RecordStore
+  readonly validators: Validators
+  readonly runner: OperationRunner
+  readonly lookupInit: (key: RpcRequest & { target: Key }, timeoutMs: number) => LookupInit
+  /** Called when records changed, so that what is due may have changed. */
+  readonly onChanged: () => void
+}
+
+/** The peer's own puts and gets. */
+export class Values {
+  readonly #init: ValuesInit
+
+  constructor(init: ValuesInit) {
+    this.#init = init
+  }
+
+  /** See `KademliaNode.put`. */
+  async put(key: Uint8Array, value: Uint8Array, given: PutOptions): Promise<PutResult> {
+    const { options, ports, runner } = this.#init
+    const { clock } = ports
+    given.signal?.throwIfAborted()
+    this.#check(key, value)
+    const startedAt = clock.now()
+    const target = this.#targetOf(key)
+    const ttlMs = Math.min(given.ttlMs ?? options.recordLifetimeMs, options.recordLifetimeMs)
+    const record: ValueRecord = { key, value, ttlMs }
+    const request = { type: 'find-node', key, target } as const
+    const timeoutMs = given.timeoutMs ?? options.operationTimeoutMs
+    const lookup = this.#init.lookupInit(request, timeoutMs)
+    const quorum = checkQuorum(given.quorum ?? options.putQuorum, options.k)
+    if (lookup.seeds.length === 0 && !this.#init.isServer()) throw noPeers()
+    if (given.keep !== false) await this.#keep(record, target, given.ifVersion)
+    const operation = new PutValue({ lookup, record, quorum, selfHolds: this.#holds(given) })
+    const outcome = await runner.run('put', target, operation, given)
+    return this.#putResult(key, outcome, clock.now() - startedAt)
+  }
+
+  /** See `KademliaNode.get`. */
+  async get(key: Uint8Array, given: GetOptions): Promise<GetResult> {
+    const { options, ports, validators, runner } = this.#init
+    given.signal?.throwIfAborted()
+    const validator = validators.for(key)
+    if (validator === undefined) throw unknownKind(key)
+    const startedAt = ports.clock.now()
+    const target = this.#targetOf(key)
+    const local = this.#init.records.get(key, ports.clock.wallClock())?.record
+    const request = { type: 'get-value', key, target } as const
+    const lookup = this.#init.lookupInit(request, given.timeoutMs ?? options.operationTimeoutMs)
+    const quorum = checkQuorum(
+      given.quorum ?? (validator.immutable ? 1 : options.getQuorum),
+      options.k,
+    )
+    if (local === undefined && lookup.seeds.length === 0 && !this.#init.isServer()) throw noPeers()
+    const judge = this.#judge(key)
+    const operation = new GetValue({ lookup, judge, local, quorum: Math.max(1, quorum) })
+    const outcome = await runner.run('get', target, operation, given)
+    return this.#getResult(key, target, outcome, ports.clock.now() - startedAt)
+  }
+
+  #holds(given: PutOptions): boolean {
+    return given.keep !== false && this.#init.isServer()
+  }
+
+  /** Keeps the own copy durably before the network hears of the value. */
+  async #keep(record: ValueRecord, target: Key, ifVersion: number | undefined): Promise<void> {
+    const { ports, records } = this.#init
+    const now = ports.clock.wallClock()
+    const result = records.put({
+      record,
+      target,
+      origin: 'owner',
+      now,
+      ...(ifVersion === undefined ? {} : { ifVersion }),
+    })
+    if (result.type === 'refused') {
+      switch (result.code) {
+        case 'stale':
+          throw new KadmiumError('ERR_STALE_WRITE', result.reason)
+        case 'full':
+          throw new KadmiumError('ERR_STORE_FULL', result.reason)
+        default:
+          throw new KadmiumError('ERR_INVALID_RECORD', result.reason)
+      }
+    }
+    if (result.type === 'stored') {
+      this.#tell(record.key, 'owner')
+      await this.#write(result.write)
+      this.#init.onChanged()
+    }
+  }
+
+  #write(batch: readonly StorageWrite[]): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#init.ports.storage.write(batch, (error) => {
+        if (error === undefined) resolve()
+        else {
+          reject(new KadmiumError('ERR_STORAGE', 'the disk refused to store it', { cause: error }))
+        }
+      })
+    })
+  }
+
+  #putResult(key: Uint8Array, outcome: PutOutcome, durationMs: number): PutResult {
+    const self = this.#init.self()
+    const isLone = outcome.target === 0 && this.#init.isServer()
+    const stored = outcome.selfHolds || isLone ? [...outcome.stored, self] : outcome.stored
+    const { failed, quorum, hops, requests } = outcome
+    const target = Math.max(outcome.target, stored.length)
+    if (isLone && outcome.requests === 0) {
+      return { key, stored, failed, target, quorum: 1, hops, requests, durationMs }
+    }
+    if (!outcome.quorumMet) {
+      const details = { stored: stored.length, quorum, target, failed: failed.length }
+      if (outcome.target === 0) throw noPeers(outcome.requests)
+      throw new KadmiumError(
+        'ERR_QUORUM',
+        `${stored.length} of ${target} peers stored the value, ${quorum} were needed` +
+          (failed[0] === undefined ? '' : `; the first failure: ${describe(failed[0])}`),
+        { details },
+      )
+    }
+    return { key, stored, failed, target, quorum, hops, requests, durationMs }
+  }
+
+  #getResult(key: Uint8Array, target: Key, outcome: GetOutcome, durationMs: number): GetResult {
+    const { ports, validators } = this.#init
+    const { record, from, agreed, hops, requests } = outcome
+    if (record === undefined) {
+      if (requests > 0 && outcome.answered === 0) throw noPeers(requests)
+      throw notFound(outcome.answered)
+    }
+    const verdict = validators.validate(key, record.value, ports.clock.wallClock())
+    if (!verdict.valid) throw notFound(outcome.answered) // it expired while we searched
+    this.#repair(target, record, outcome)
+    if (verdict.deleted) throw notFound(outcome.answered, 'it was deleted')
+    return { key, value: record.value, verdict, from, agreed, hops, requests, durationMs }
+  }
+
+  /**
+   * Sends the winner to those that had a worse one, and a copy to the nearest peer that had none (Kademlia, section 2.3; the
+   * receiver shortens its life by its distance). In the background: a read never waits for a repair, nor fails by it.
+   */
+  #repair(target: Key, record: ValueRecord, outcome: GetOutcome): void {
+    const { ports, options } = this.#init
+    const receivers = [...outcome.outdated]
+    if (outcome.nearestWithout !== undefined) receivers.push(outcome.nearestWithout)
+    const local = this.#localCopy(target, record)
+    const deadline = ports.clock.now() + options.requestTimeoutMaxMs
+    const request: RpcRequest = { type: 'put-value', key: record.key, target, record: local }
+    for (const contact of receivers) {
+      ports.network.send(contact, request, deadline, () => {
+        // Whatever came of it: the next reader or the next replication repairs again.
+      })
+    }
+  }
+
+  /** Takes a newer value into the own store, if an older one is held; returns the record with the life that is left. */
+  #localCopy(target: Key, record: ValueRecord): ValueRecord {
+    const { ports, records } = this.#init
+    const now = ports.clock.wallClock()
+    const held: StoredRecord | undefined = records.get(record.key, now)
+    if (held === undefined) return record
+    if (bytesEqual(held.record.value, record.value)) {
+      return { ...record, ttlMs: remainingLifeMs(held.expiresAt, now) }
+    }
+    const result = records.put({ record, target, origin: 'replica', now })
+    if (result.type === 'stored') {
+      this.#tell(record.key, 'replica')
+      ports.storage.write(result.write, (error) => {
+        if (error === undefined) return
+        ports.observer?.observe({ type: 'storage-failed', at: ports.clock.now(), error })
+      })
+      this.#init.onChanged()
+    }
+    return record
+  }
+
+  #judge(key: Uint8Array): ValueJudge {
+    const { validators, ports } = this.#init
+    return {
+      isValid: (record) =>
+        bytesEqual(record.key, key) &&
+        validators.validate(key, record.value, ports.clock.wallClock()).valid,
+      compare: (a, b) => validators.select(key, a.value, b.value),
+    }
+  }
+
+  #check(key: Uint8Array, value: Uint8Array): void {
+    const { options, validators, ports } = this.#init
+    if (key.length === 0 || key.length > RECORD_KEY_BYTES_MAX) {
+      throw new KadmiumError(
+        'ERR_INVALID_KEY',
+        `a key has 1 to ${RECORD_KEY_BYTES_MAX} bytes, this one has ${key.length}`,
+      )
+    }
+    const limit = options.valueBytesMax + ENVELOPE_OVERHEAD_BYTES_MAX
+    if (value.length > limit) throw tooLarge(value.length, limit)
+    if (validators.for(key) === undefined) throw unknownKind(key)
+    const verdict = validators.validate(key, value, ports.clock.wallClock())
+    if (!verdict.valid) throw new KadmiumError('ERR_INVALID_RECORD', verdict.reason)
+  }
+
+  #targetOf(key: Uint8Array): Key {
+    return keyFromDigest(this.#init.ports.hash(key))
+  }
+
+  #tell(key: Uint8Array, origin: 'owner' | 'replica'): void {
+    const { observer, clock } = this.#init.ports
+    observer?.observe({ type: 'record-stored', at: clock.now(), key, origin })
+  }
+}
+
+/** The error for a value over the limit. */
+export function tooLarge(size: number, limit: number): KadmiumError {
+  return new KadmiumError(
+    'ERR_VALUE_TOO_LARGE',
+    `the value has ${size} bytes, the limit is ${limit} bytes (option \`valueBytesMax\`)`,
+    { details: { size, limit } },
+  )
+}
+
+function checkQuorum(quorum: number, k: number): number {
+  if (Number.isInteger(quorum) && quorum >= 0 && quorum <= k) return quorum
+  throw new KadmiumError(
+    'ERR_INVALID_OPTION',
+    `\`quorum\` must be a whole number in 1…${k} (k), got ${quorum}`,
+    { details: { option: 'quorum' } },
+  )
+}
+
+function unknownKind(key: Uint8Array): KadmiumError {
+  const text = new TextDecoder().decode(key.subarray(0, 60))
+  return new KadmiumError(
+    'ERR_INVALID_KEY',
+    `no validator for the key '${text}': keys look like /kv/<name>, /mutable/<peer id>/<name>, /sha256/<digest>`,
+  )
+}
+
+function noPeers(asked = 0): KadmiumError {
+  return new KadmiumError(
+    'ERR_NO_PEERS',
+    asked === 0
+      ? 'no other peer is known; give a bootstrap peer'
+      : `none of the ${asked} peers asked has answered; check the network or the bootstrap peers`,
+    { details: { asked } },
+  )
+}
+
+function notFound(answered: number, why = 'no peer that was asked holds it'): KadmiumError {
+  return new KadmiumError('ERR_NOT_FOUND', `not found: ${why} (${answered} answered)`, {
+    details: { answered },
+  })
+}
+
+function describe({ peer, failure }: PutFailure): string {
+  return `${peer.id} ${failure.type}${failure.reason === undefined ? '' : ` (${failure.reason})`}`
+}

@@ -1,0 +1,170 @@
+import { describe, expect, it } from 'vitest'
+import type { Contact } from '../../src/core/contact.ts'
+import { toHex } from '../../src/core/key.ts'
+import { PutValue, type PutValueInit } from '../../src/core/put-value.ts'
+import {
+  honest,
+  honestNetwork,
+  nearest,
+  runScripted,
+  type Script,
+} from '../support/scripted-network.ts'
+import { randomContact, seededRandom } from '../support/tiny.ts'
+
+const random = seededRandom(11)
+const target = random.bytes(20)
+const peers = nearest(
+  Array.from({ length: 40 }, () => randomContact(random)),
+  target,
+  40,
+)
+const far = Uint8Array.from(target, (byte) => byte ^ 0xff)
+const record = { key: Uint8Array.of(1), value: Uint8Array.of(2) }
+
+function put(
+  init: Partial<PutValueInit> & { selfKey?: Uint8Array; seeds?: readonly Contact[] } = {},
+): PutValue {
+  return new PutValue({
+    record,
+    selfHolds: false,
+    quorum: 0,
+    ...init,
+    lookup: {
+      target,
+      selfKey: init.selfKey ?? far,
+      request: { type: 'find-node', key: record.key, target },
+      seeds: init.seeds ?? peers.slice(30),
+      k: 8,
+      alpha: 3,
+      widenTo: 8,
+      answersWanted: 8,
+      timing: { timeoutMs: () => 1_000, slowAfterMs: () => 100 },
+      deadline: 10_000,
+    },
+  })
+}
+
+/** All honest, but these do with a PUT_VALUE what `script` says. */
+function network(
+  stubborn: readonly Contact[] = [],
+  script: Script = () => undefined,
+): Map<string, Script> {
+  const all = honestNetwork(peers, () => peers)
+  for (const peer of stubborn) {
+    const answer = honest(peers)
+    all.set(toHex(peer.key), (request) =>
+      request.type === 'put-value' ? script(request) : answer(request),
+    )
+  }
+  return all
+}
+
+function stores(run: { sent: readonly { to: Contact; request: { type: string } }[] }): Contact[] {
+  return run.sent.filter(({ request }) => request.type === 'put-value').map(({ to }) => to)
+}
+
+describe('PutValue', () => {
+  it('stores at exactly the k closest, all at once', () => {
+    const run = runScripted(put(), network())
+    expect(new Set(run.result.stored)).toEqual(new Set(peers.slice(0, 8)))
+    expect(run.result).toMatchObject({
+      failed: [],
+      target: 8,
+      quorum: 4,
+      quorumMet: true,
+      complete: true,
+    })
+    expect(stores(run)).toEqual(peers.slice(0, 8))
+  })
+
+  it('asks the next closest where one refuses, until k hold the value, and names who refused', () => {
+    const stubborn = [peers[0], peers[5]] as Contact[]
+    const failure = { type: 'refused', reason: 'full' } as const
+    const run = runScripted(
+      put(),
+      network(stubborn, () => ({ failure })),
+    )
+    expect(run.result.stored).toHaveLength(8)
+    expect(new Set(run.result.stored)).toEqual(
+      new Set(peers.slice(0, 10).filter((peer) => !stubborn.includes(peer))),
+    )
+    expect(run.result.failed).toEqual(stubborn.map((peer) => ({ peer, failure })))
+  })
+
+  it('takes peers it only heard of when too few of those that answered store', () => {
+    const stubborn = peers.slice(0, 35)
+    const run = runScripted(
+      put({ seeds: peers.slice(0, 8) }),
+      network(stubborn, () => ({ failure: { type: 'refused' } })),
+    )
+    expect(run.result.stored).toEqual([])
+    expect(run.result.quorumMet).toBe(false)
+    expect(run.result.failed.length).toBeGreaterThan(8)
+  })
+
+  it('counts a silent holder as failed and its stand-in as holder', () => {
+    const run = runScripted(put(), network([peers[3] as Contact]))
+    expect(run.result.stored).toHaveLength(8)
+    expect(run.result.failed).toEqual([{ peer: peers[3], failure: { type: 'timeout' } }])
+  })
+
+  it('ends at the deadline with what it has, and names those that had not answered', () => {
+    const late: Script = () => ({ response: { type: 'put-value' }, afterMs: 999_999 })
+    const slow = new PutValue({
+      record,
+      selfHolds: false,
+      quorum: 8,
+      lookup: {
+        target,
+        selfKey: far,
+        request: { type: 'find-node', key: record.key, target },
+        seeds: peers.slice(0, 10),
+        k: 8,
+        alpha: 3,
+        widenTo: 8,
+        answersWanted: 8,
+        timing: { timeoutMs: () => 50_000, slowAfterMs: () => 100 },
+        deadline: 2_000,
+      },
+    })
+    const run = runScripted(slow, network(peers.slice(0, 2), late))
+    expect(run.endedAt).toBe(2_000)
+    expect(run.result.stored).toHaveLength(6)
+    expect(run.result.quorumMet).toBe(false)
+    expect(run.result.failed.map(({ peer }) => peer)).toEqual(peers.slice(0, 2))
+  })
+
+  it('counts itself where it is one of the k closest, and asks one peer fewer', () => {
+    const run = runScripted(put({ selfHolds: true, selfKey: target }), network())
+    expect(run.result).toMatchObject({ selfHolds: true, target: 8, quorumMet: true })
+    expect(new Set(run.result.stored)).toEqual(new Set(peers.slice(0, 7)))
+  })
+
+  it('does not count itself where it is farther than the k closest', () => {
+    const run = runScripted(put({ selfHolds: true, selfKey: far }), network())
+    expect(run.result.selfHolds).toBe(false)
+    expect(run.result.stored).toHaveLength(8)
+  })
+
+  it('aims at as many peers as there are when there are fewer than k', () => {
+    const few = peers.slice(0, 3)
+    const run = runScripted(
+      put({ seeds: few }),
+      honestNetwork(few, () => few),
+    )
+    expect(run.result).toMatchObject({ target: 3, quorum: 2, quorumMet: true })
+    expect(run.result.stored).toHaveLength(3)
+  })
+
+  it('does not meet its quorum without any holder', () => {
+    const run = runScripted(put(), new Map())
+    expect(run.result).toMatchObject({ stored: [], target: 0, quorumMet: false })
+  })
+
+  it('holds a caller to the quorum asked for', () => {
+    const stubborn = peers.slice(3)
+    const refuse: Script = () => ({ failure: { type: 'refused' } })
+    expect(runScripted(put({ quorum: 3 }), network(stubborn, refuse)).result.quorumMet).toBe(true)
+    expect(runScripted(put({ quorum: 4 }), network(stubborn, refuse)).result.quorumMet).toBe(false)
+  })
+})
