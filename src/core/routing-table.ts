@@ -16,7 +16,7 @@ import { checkRoutingTable } from './routing-table-invariants.ts'
 /** A full bucket's contact that was seen within this time is taken to be alive without a probe. ms. */
 export const PROBE_AFTER_MS: number = 5 * 60_000
 
-/** A probe whose end nobody reported is forgotten after this time: the longest a request may take. ms. */
+/** A probe whose end nobody reported is forgotten after this: the longest a request may take. ms. */
 export const PROBE_LOCK_MS = 60_000
 
 /** What a routing table is made of. */
@@ -79,25 +79,20 @@ export class RoutingTable {
   offer(contact: Contact, now: Instant): Admission {
     const prefixLength = commonPrefixLength(this.self, contact.key)
     if (prefixLength === this.self.length * 8) return { type: 'rejected', reason: 'self' }
-    const bucket = this.#buckets[prefixLength]
-    const index = bucket?.indexOf(contact.key) ?? -1
-    if (bucket !== undefined && index >= 0) {
-      this.#answered(bucket, index, contact, now)
+    const known = this.#buckets[prefixLength]
+    const index = known?.indexOf(contact.key) ?? -1
+    if (known !== undefined && index >= 0) {
+      this.#answered(known, index, contact, now)
       return { type: 'refreshed' }
     }
     if (contact.addresses.length === 0) return { type: 'rejected', reason: 'no-address' }
     if (!this.#admits(contact, prefixLength)) return { type: 'rejected', reason: 'ip-group' }
-    if (bucket === undefined) {
-      this.#add(this.#makeBucket(prefixLength, now), contact, now)
-      return { type: 'added' }
-    }
+    const bucket = known ?? this.#makeBucket(prefixLength, now)
     const place = this.#placeFor(contact, bucket, now)
     switch (place.type) {
       case 'stale':
-        this.#remove(bucket, place.index, 'stale')
-        this.#add(bucket, contact, now)
-        return { type: 'added' }
       case 'room':
+        if (place.type === 'stale') this.#remove(bucket, place.index, 'stale')
         this.#add(bucket, contact, now)
         return { type: 'added' }
       case 'none':
@@ -326,8 +321,9 @@ export class RoutingTable {
   }
 
   #remove(bucket: KBucket, index: number, reason: RemovalReason): void {
+    const removed = bucket.removeAt(index)
     this.#size--
-    this.#listener?.contactRemoved(bucket.removeAt(index), reason)
+    this.#listener?.contactRemoved(removed, reason)
   }
 
   /** The contact was heard of from itself; new addresses are taken if the limits on its IP groups let them. */
