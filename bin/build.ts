@@ -1,0 +1,129 @@
+// Builds dist/: the library by tsc, the command line by esbuild.
+//
+//   dist/src, dist/simulations   one module per source module, with declarations
+//   dist/bin/kad.js              the executable, in syntax that any Node since 12 can parse
+//   dist/cli/main.js, chunk-*    the command line in a few files: one command loads what it needs
+//
+// The command line is bundled because a thin client that answers within a blink cannot afford to
+// open two hundred files of its dependencies. Whatever it imports dynamically (the daemon and with
+// it libp2p) lands in chunks of its own, and the heavy packages stay in node_modules.
+
+import { spawnSync } from 'node:child_process'
+import {
+  chmodSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import { build, type Plugin } from 'esbuild'
+
+const root = resolve(import.meta.dirname, '..')
+const dist = join(root, 'dist')
+const stamp = join(dist, '.built')
+
+/** Small enough, and needed by every command: these go into the bundle. */
+const bundledPackages = [
+  '@bufbuild/protobuf',
+  '@connectrpc/connect',
+  '@connectrpc/connect-node',
+  'commander',
+]
+
+if (!process.argv.includes('--if-stale') || isStale()) {
+  await buildAll()
+}
+
+async function buildAll(): Promise<void> {
+  rmSync(dist, { recursive: true, force: true })
+  compileLibrary()
+  await Promise.all([bundleExecutable(), bundleCommandLine()])
+  writeFileSync(stamp, '')
+}
+
+function compileLibrary(): void {
+  const tsc = join(root, 'node_modules/typescript/bin/tsc')
+  const run = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], {
+    cwd: root,
+    stdio: 'inherit',
+  })
+  if (run.status !== 0) {
+    process.exit(run.status ?? 1)
+  }
+}
+
+async function bundleExecutable(): Promise<void> {
+  const outfile = join(dist, 'bin/kad.js')
+  await build({
+    entryPoints: [join(root, 'bin/kad.ts')],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node13.2',
+    logLevel: 'warning',
+    plugins: [leaveOut(/\/cli\/main\.ts$/, () => '../cli/main.js')],
+  })
+  chmodSync(outfile, 0o755)
+}
+
+async function bundleCommandLine(): Promise<void> {
+  const outdir = join(dist, 'cli')
+  await build({
+    entryPoints: [join(root, 'src/cli/main.ts')],
+    outdir,
+    bundle: true,
+    splitting: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node24',
+    sourcemap: true,
+    logLevel: 'warning',
+    external: externalPackages(),
+    // The simulator starts workers from files beside its own, so it stays where tsc put it.
+    plugins: [
+      leaveOut(/\/simulations\/.*\.ts$/, (path) =>
+        relative(outdir, join(dist, relative(root, path))).replace(/\.ts$/, '.js'),
+      ),
+    ],
+  })
+}
+
+/** Leaves relative imports that match `filter` out of the bundle and points them at built files. */
+function leaveOut(filter: RegExp, target: (sourcePath: string) => string): Plugin {
+  return {
+    name: 'leave-out',
+    setup({ onResolve }) {
+      onResolve({ filter }, ({ path, importer }) =>
+        importer === '' ? null : { path: target(resolve(dirname(importer), path)), external: true },
+      )
+    },
+  }
+}
+
+function externalPackages(): string[] {
+  const manifest: { dependencies: Record<string, string> } = JSON.parse(
+    readFileSync(join(root, 'package.json'), 'utf8'),
+  )
+  return Object.keys(manifest.dependencies).filter((name) => !bundledPackages.includes(name))
+}
+
+function isStale(): boolean {
+  if (!existsSync(stamp)) {
+    return true
+  }
+  const builtAt = statSync(stamp).mtimeMs
+  return ['src', 'bin', 'simulations'].some((folder) => changedSince(join(root, folder), builtAt))
+}
+
+function changedSince(folder: string, instantMs: number): boolean {
+  return (
+    existsSync(folder) &&
+    readdirSync(folder, { recursive: true, encoding: 'utf8' }).some(
+      (name) => statSync(join(folder, name)).mtimeMs > instantMs,
+    )
+  )
+}

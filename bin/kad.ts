@@ -1,0 +1,73 @@
+#!/usr/bin/env node
+// The executable. It looks at the Node it runs under before it loads anything that needs a recent
+// one: under an older Node it hands over to the Node pinned beside it (in a clone), or says in one
+// line what to do.
+
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { constants } from 'node:os'
+import { fileURLToPath } from 'node:url'
+
+const requiredMajor = 24
+const launchedMark = 'KAD_LAUNCHED_BY'
+
+start()
+
+function start(): void {
+  if (Number.parseInt(process.versions.node, 10) >= requiredMajor) {
+    dieWithLauncher()
+    import('../src/cli/main.ts').then(run).catch(crash)
+    return
+  }
+  const pinned = pinnedNode()
+  if (pinned === undefined) {
+    console.error(
+      `kad needs Node ${requiredMajor} or later and this is ${process.versions.node}: install it from https://nodejs.org, or run "npx -p node@${requiredMajor} kad"`,
+    )
+    process.exitCode = 1
+  } else {
+    handOver(pinned)
+  }
+}
+
+async function run({ main }: typeof import('../src/cli/main.ts')): Promise<void> {
+  process.exitCode = await main(process.argv.slice(2))
+}
+
+function crash(error: unknown): void {
+  console.error(error)
+  process.exit(1)
+}
+
+function pinnedNode(): string | undefined {
+  const executable = process.platform === 'win32' ? 'node.exe' : 'node'
+  const url = new URL(`../../node_modules/node/bin/${executable}`, import.meta.url)
+  const path = fileURLToPath(url)
+  return existsSync(path) ? path : undefined
+}
+
+/** Runs this same command under another Node: same arguments, same terminal, same exit code. */
+function handOver(node: string): void {
+  const child = spawn(node, process.argv.slice(1), {
+    // The channel carries nothing: that it closes tells the child that the launcher was killed.
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+    env: { ...process.env, [launchedMark]: String(process.pid) },
+  })
+  const forward = (signal: NodeJS.Signals): void => {
+    child.kill(signal)
+  }
+  process.on('SIGINT', forward).on('SIGTERM', forward).on('SIGHUP', forward)
+  child.on('error', crash)
+  child.on('exit', (code, signal) => {
+    process.exit(code ?? 128 + (signal === null ? 0 : constants.signals[signal]))
+  })
+}
+
+/** Whoever kills the launcher means this process: a peer must not live on without an owner. */
+function dieWithLauncher(): void {
+  if (process.env[launchedMark] === String(process.ppid)) {
+    process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
+    process.channel?.unref()
+  }
+  delete process.env[launchedMark]
+}
