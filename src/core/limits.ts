@@ -71,3 +71,12 @@ export const PROBE_AFTER_MS: number = 5 * 60_000
 
 /** How often a lookup may try a peer again at other addresses, after those of one referrer failed. */
 export const ADDRESS_RETRIES_MAX = 2
+
+/** Records that one run over a region takes; more wait for the next run. */
+export const REPLICATE_RECORDS_MAX = 512
+
+/** Writes under way at once in a run over a region. */
+export const REPLICATE_REQUESTS_MAX = 64
+
+/** Of these, to one peer: enough to fill its pipeline, too few to crowd out others' requests. */
+export const REPLICATE_REQUESTS_PER_PEER_MAX = 8

@@ -30,6 +30,7 @@ export type Step<Result> =
  */
 export interface Operation<Result> {
   next(now: Instant): Step<Result>
-  onResponse(from: Contact, response: RpcResponse, now: Instant): void
-  onFailure(from: Contact, failure: RpcFailure, now: Instant): void
+  /** `request` is the one that this answers: an operation may have several under way to one peer. */
+  onResponse(from: Contact, response: RpcResponse, now: Instant, request: RpcRequest): void
+  onFailure(from: Contact, failure: RpcFailure, now: Instant, request: RpcRequest): void
 }

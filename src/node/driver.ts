@@ -33,8 +33,9 @@ export class Drive<Result> {
   readonly #ports: Ports
   readonly #hooks: DriveHooks
   readonly #ended: (end: DriveEnd<Result>) => void
-  /** Requests under way, each with what takes it back. At most k of them: an operation bounds itself. */
-  readonly #underWay = new Map<Contact, Cancel>()
+  /** What takes back each request under way. Every operation bounds how many it has. */
+  readonly #underWay = new Map<number, Cancel>()
+  #nextRequest = 0
   #cancelAlarm: Cancel | undefined
   #alarmAt: Instant = Number.POSITIVE_INFINITY
   #isOver = false
@@ -84,20 +85,21 @@ export class Drive<Result> {
 
   #send(to: Contact, request: RpcRequest, deadline: Instant, now: Instant): void {
     this.#hooks.sent(to, request, now)
+    const number = this.#nextRequest++
     const cancel = this.#ports.network.send(to, request, deadline, (outcome) => {
+      this.#underWay.delete(number)
       this.#settle(to, request, outcome, now)
     })
-    this.#underWay.set(to, cancel)
+    this.#underWay.set(number, cancel)
   }
 
   #settle(to: Contact, request: RpcRequest, outcome: RpcOutcome, sentAt: Instant): void {
     if (this.#isOver) return
     const now = this.#ports.clock.now()
-    this.#underWay.delete(to)
     this.#hooks.settled(to, request, outcome, sentAt, now)
     if (this.#isOver) return // an observer may have aborted it
-    if (outcome.ok) this.#operation.onResponse(to, outcome.response, now)
-    else this.#operation.onFailure(to, outcome.failure, now)
+    if (outcome.ok) this.#operation.onResponse(to, outcome.response, now, request)
+    else this.#operation.onFailure(to, outcome.failure, now, request)
     this.#advance(now)
   }
 

@@ -1,3 +1,4 @@
+import type { RemovalReason, TableListener } from '../core/admission.ts'
 import type { Contact } from '../core/contact.ts'
 import { KadmiumError } from '../core/errors.ts'
 import { compareDistance, type Key, keyFromDigest } from '../core/key.ts'
@@ -85,15 +86,20 @@ export class KademliaNode {
     this.#self = self
     this.#mode = options.mode
     const { k, ipDiversity } = options
-    this.table = new RoutingTable({ self: self.key, k, ipDiversity })
+    const rearm = (): void => this.#maintenance.rearm()
+    this.table = new RoutingTable({
+      self: self.key,
+      k,
+      ipDiversity,
+      listener: new TableEvents(ports, rearm),
+    })
     this.records = new RecordStore({ options, validators, self: self.key, hash: ports.hash })
-    const rtt = new RttEstimator(options)
+    const rtt = new RttEstimator({ options })
     this.#timing = {
       timeoutMs: (contact) => rtt.timeoutMs(contact.id),
       slowAfterMs: (contact) => rtt.slowAfterMs(contact.id),
     }
-    const rearm = (): void => this.#maintenance.rearm()
-    this.#membership = new Membership({ ports, table: this.table, rtt, self, onAdded: rearm })
+    this.#membership = new Membership({ ports, table: this.table, rtt, self })
     this.#runner = new OperationRunner(ports, this.#membership, options.operationsMax)
     this.#server = new Server({
       options,
@@ -388,6 +394,28 @@ export class KademliaNode {
       request: request.type,
       refusal,
     })
+  }
+}
+
+/** Tells what happens in the table, and that what is due may have changed. */
+class TableEvents implements TableListener {
+  readonly #ports: Ports
+  readonly #onChanged: () => void
+
+  constructor(ports: Ports, onChanged: () => void) {
+    this.#ports = ports
+    this.#onChanged = onChanged
+  }
+
+  contactAdded(contact: Contact): void {
+    const { observer, clock } = this.#ports
+    observer?.observe({ type: 'contact-added', at: clock.now(), contact })
+    this.#onChanged()
+  }
+
+  contactRemoved(contact: Contact, reason: RemovalReason): void {
+    const { observer, clock } = this.#ports
+    observer?.observe({ type: 'contact-removed', at: clock.now(), contact, reason })
   }
 }
 

@@ -1,9 +1,10 @@
+import type { Admission } from '../core/admission.ts'
 import { unreachable } from '../core/assert.ts'
 import type { Contact } from '../core/contact.ts'
 import { PROBES_MAX } from '../core/limits.ts'
 import type { RpcFailure, RpcRequest } from '../core/message.ts'
 import type { Cancel, Instant, Ports } from '../core/ports.ts'
-import type { Admission, RoutingTable } from '../core/routing-table.ts'
+import type { RoutingTable } from '../core/routing-table.ts'
 import type { RttEstimator } from '../core/rtt-estimator.ts'
 
 /**
@@ -16,7 +17,6 @@ export class Membership {
   readonly #ports: Ports
   readonly #table: RoutingTable
   readonly #rtt: RttEstimator
-  readonly #onAdded: (contact: Contact) => void
   /** Probes under way, by the peer's id; at most `PROBES_MAX`. */
   #probes: Map<string, Cancel> | undefined
   #request: RpcRequest
@@ -26,13 +26,10 @@ export class Membership {
     table: RoutingTable
     rtt: RttEstimator
     self: Contact
-    /** Called for each contact that has entered the table. */
-    onAdded: (contact: Contact) => void
   }) {
     this.#ports = init.ports
     this.#table = init.table
     this.#rtt = init.rtt
-    this.#onAdded = init.onAdded
     // A look for ourselves tells that the peer speaks the protocol, and what every implementation answers.
     this.#request = { type: 'find-node', key: init.self.idBytes, target: init.self.key }
   }
@@ -52,11 +49,7 @@ export class Membership {
       case 'unreachable':
       case 'malformed': {
         this.#rtt.failed(to.id)
-        const result = this.#table.failed(to.id, to.key, now)
-        if (result.type === 'replaced') {
-          this.#removed(result.removed, 'stale', now)
-          this.#added(result.added, now)
-        }
+        this.#table.failed(to.id, to.key, now)
         return
       }
       case 'refused': // it answered, only not as we wished
@@ -72,7 +65,7 @@ export class Membership {
   /** A peer that speaks the protocol as a server showed up; its own word on its addresses is the newest. */
   seen(contact: Contact, now: Instant): void {
     if (this.#table.heard(contact, now)) return
-    if (!this.#table.wants(contact)) return
+    if (!this.#table.wants(contact, now)) return
     this.#probe(contact, (isAlive, at) => {
       if (isAlive) this.#follow(this.#table.offer(contact, at), contact, at)
     })
@@ -82,8 +75,7 @@ export class Membership {
   left(id: string, now: Instant): void {
     for (const contact of this.#table.contacts()) {
       if (contact.id !== id) continue
-      this.#table.remove(id, contact.key)
-      this.#removed(contact, 'left', now)
+      this.#table.remove(id, contact.key, now)
       return
     }
   }
@@ -95,29 +87,13 @@ export class Membership {
   }
 
   #follow(admission: Admission, newcomer: Contact, now: Instant): void {
-    switch (admission.type) {
-      case 'added':
-        this.#added(newcomer, now)
-        return
-      case 'probe':
-        this.#defend(admission.oldest, newcomer, now)
-        return
-      case 'refreshed':
-      case 'cached':
-      case 'rejected':
-        return
-      default:
-        unreachable(admission)
-    }
+    if (admission.type === 'probe') this.#defend(admission.oldest, newcomer, now)
   }
 
   /** Probes the oldest contact of a bucket; who answers stays (Kademlia, section 2.2). */
   #defend(oldest: Contact, newcomer: Contact, now: Instant): void {
     const isUnderWay = this.#probe(oldest, (isAlive, at) => {
-      const admission = this.#table.probed(oldest, isAlive, newcomer, at)
-      if (admission.type !== 'added') return
-      this.#removed(oldest, 'replaced', at)
-      this.#added(newcomer, at)
+      this.#table.probed(oldest, isAlive, newcomer, at)
     })
     // Without room for the probe the oldest stays, as if it had answered.
     if (!isUnderWay) this.#table.probed(oldest, true, newcomer, now)
@@ -139,14 +115,5 @@ export class Membership {
     })
     probes.set(contact.id, cancel)
     return true
-  }
-
-  #added(contact: Contact, at: Instant): void {
-    this.#ports.observer?.observe({ type: 'contact-added', at, contact })
-    this.#onAdded(contact)
-  }
-
-  #removed(contact: Contact, reason: 'stale' | 'replaced' | 'left', at: Instant): void {
-    this.#ports.observer?.observe({ type: 'contact-removed', at, contact, reason })
   }
 }

@@ -50,15 +50,15 @@ export function runScripted<Result>(
       sent.push({ to: step.to, request: step.request, at: now })
       underWay += 1
       parallelMax = Math.max(parallelMax, underWay)
-      const { to, deadline } = step
+      const { to, request, deadline } = step
       const end = scripts.get(toHex(to.key))?.(step.request)
       const at = now + (end?.afterMs ?? latencyMs)
       const isInTime = end !== undefined && at < deadline
       schedule(isInTime ? at : deadline, (then) => {
         underWay -= 1
-        if (!isInTime) operation.onFailure(to, { type: 'timeout' }, then)
-        else if ('response' in end) operation.onResponse(to, end.response, then)
-        else operation.onFailure(to, end.failure, then)
+        if (!isInTime) operation.onFailure(to, { type: 'timeout' }, then, request)
+        else if ('response' in end) operation.onResponse(to, end.response, then, request)
+        else operation.onFailure(to, end.failure, then, request)
       })
       continue
     }
