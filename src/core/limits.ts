@@ -80,3 +80,18 @@ export const REPLICATE_REQUESTS_MAX = 64
 
 /** Of these, to one peer: enough to fill its pipeline, too few to crowd out others' requests. */
 export const REPLICATE_REQUESTS_PER_PEER_MAX = 8
+
+/** Providers kept for a key; the one whose life ends first makes room. Source: rust-libp2p keeps k. */
+export const PROVIDERS_PER_KEY_MAX = 100
+
+/** Keys that providers are kept for; a new key beyond it is refused. */
+export const PROVIDER_KEYS_MAX = 100_000
+
+/** How long a provider is kept without a new word of it. ms. Source: IPFS Kademlia specification, Amino. */
+export const PROVIDER_VALIDITY_MS: number = 48 * 60 * 60_000
+
+/** How long a provider's addresses are given out; after that only its id. ms. Source: as above. */
+export const PROVIDER_ADDRESSES_VALIDITY_MS: number = 24 * 60 * 60_000
+
+/** Providers in an answer; keeps it within a message. */
+export const PROVIDERS_PER_RESPONSE_MAX = 40

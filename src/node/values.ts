@@ -7,9 +7,9 @@ import type { LookupInit } from '../core/lookup.ts'
 import type { RpcRequest } from '../core/message.ts'
 import type { NodeOptions } from '../core/options.ts'
 import type { Observer, Ports, StorageWrite } from '../core/ports.ts'
-import { type PutFailure, type PutOutcome, PutValue } from '../core/put-value.ts'
 import type { StoredRecord, ValueRecord } from '../core/record.ts'
 import type { RecordStore } from '../core/record-store.ts'
+import { StoreAtClosest, type StoreFailure, type StoreOutcome } from '../core/store-at-closest.ts'
 import type { Validators, Verdict } from '../core/validators.ts'
 import type { OperationRunner } from './operation-runner.ts'
 import { remainingLifeMs } from './server.ts'
@@ -40,7 +40,7 @@ export interface PutResult {
   readonly key: Uint8Array
   /** The holders that acknowledged, this peer among them if it is one of the k closest. */
   readonly stored: readonly Contact[]
-  readonly failed: readonly PutFailure[]
+  readonly failed: readonly StoreFailure[]
   /** Holders aimed at: k, or as many peers as there are. */
   readonly target: number
   readonly quorum: number
@@ -102,13 +102,13 @@ export class Values {
     const target = this.#targetOf(key)
     const ttlMs = Math.min(given.ttlMs ?? options.recordLifetimeMs, options.recordLifetimeMs)
     const record: ValueRecord = { key, value, ttlMs }
-    const request = { type: 'find-node', key, target } as const
-    const timeoutMs = given.timeoutMs ?? options.operationTimeoutMs
-    const lookup = this.#init.lookupInit(request, timeoutMs)
+    const find = { type: 'find-node', key, target } as const
+    const lookup = this.#init.lookupInit(find, given.timeoutMs ?? options.operationTimeoutMs)
     const quorum = checkQuorum(given.quorum ?? options.putQuorum, options.k)
     if (lookup.seeds.length === 0 && !this.#init.isServer()) throw noPeers()
     if (given.keep !== false) await this.#keep(record, target, given.ifVersion)
-    const operation = new PutValue({ lookup, record, quorum, selfHolds: this.#holds(given) })
+    const request = { type: 'put-value', key, target, record } as const
+    const operation = new StoreAtClosest({ lookup, request, quorum, selfHolds: this.#holds(given) })
     const outcome = await runner.run('put', target, operation, given)
     return this.#putResult(key, outcome, clock.now() - startedAt)
   }
@@ -178,7 +178,7 @@ export class Values {
     })
   }
 
-  #putResult(key: Uint8Array, outcome: PutOutcome, durationMs: number): PutResult {
+  #putResult(key: Uint8Array, outcome: StoreOutcome, durationMs: number): PutResult {
     const self = this.#init.self()
     const isLone = outcome.target === 0 && this.#init.isServer()
     const stored = outcome.selfHolds || isLone ? [...outcome.stored, self] : outcome.stored
@@ -330,6 +330,6 @@ function notFound(answered: number, why = 'no peer that was asked holds it'): Ka
   })
 }
 
-function describe({ peer, failure }: PutFailure): string {
+function describe({ peer, failure }: StoreFailure): string {
   return `${peer.id} ${failure.type}${failure.reason === undefined ? '' : ` (${failure.reason})`}`
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Contact } from '../../src/core/contact.ts'
 import { toHex } from '../../src/core/key.ts'
-import { PutValue, type PutValueInit } from '../../src/core/put-value.ts'
+import { StoreAtClosest, type StoreInit } from '../../src/core/store-at-closest.ts'
 import {
   honest,
   honestNetwork,
@@ -19,20 +19,26 @@ const peers = nearest(
   40,
 )
 const far = Uint8Array.from(target, (byte) => byte ^ 0xff)
-const record = { key: Uint8Array.of(1), value: Uint8Array.of(2) }
+const key = Uint8Array.of(1)
+const request = {
+  type: 'put-value',
+  key,
+  target,
+  record: { key, value: Uint8Array.of(2) },
+} as const
 
 function put(
-  init: Partial<PutValueInit> & { selfKey?: Uint8Array; seeds?: readonly Contact[] } = {},
-): PutValue {
-  return new PutValue({
-    record,
+  init: Partial<StoreInit> & { selfKey?: Uint8Array; seeds?: readonly Contact[] } = {},
+): StoreAtClosest {
+  return new StoreAtClosest({
+    request,
     selfHolds: false,
     quorum: 0,
     ...init,
     lookup: {
       target,
       selfKey: init.selfKey ?? far,
-      request: { type: 'find-node', key: record.key, target },
+      request: { type: 'find-node', key, target },
       seeds: init.seeds ?? peers.slice(30),
       k: 8,
       alpha: 3,
@@ -63,7 +69,7 @@ function stores(run: { sent: readonly { to: Contact; request: { type: string } }
   return run.sent.filter(({ request }) => request.type === 'put-value').map(({ to }) => to)
 }
 
-describe('PutValue', () => {
+describe('StoreAtClosest', () => {
   it('stores at exactly the k closest, all at once', () => {
     const run = runScripted(put(), network())
     expect(new Set(run.result.stored)).toEqual(new Set(peers.slice(0, 8)))
@@ -110,14 +116,14 @@ describe('PutValue', () => {
 
   it('ends at the deadline with what it has, and names those that had not answered', () => {
     const late: Script = () => ({ response: { type: 'put-value' }, afterMs: 999_999 })
-    const slow = new PutValue({
-      record,
+    const slow = new StoreAtClosest({
+      request,
       selfHolds: false,
       quorum: 8,
       lookup: {
         target,
         selfKey: far,
-        request: { type: 'find-node', key: record.key, target },
+        request: { type: 'find-node', key, target },
         seeds: peers.slice(0, 10),
         k: 8,
         alpha: 3,

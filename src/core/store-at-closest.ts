@@ -4,31 +4,30 @@ import { Lookup, type LookupInit } from './lookup.ts'
 import type { RpcFailure, RpcRequest, RpcResponse } from './message.ts'
 import type { Operation, Step } from './operation.ts'
 import type { Instant } from './ports.ts'
-import type { ValueRecord } from './record.ts'
 
-/** What a put needs to know. */
-export interface PutValueInit {
+/** What storing at the closest peers needs to know. */
+export interface StoreInit {
   readonly lookup: LookupInit
-  /** The preimage of the lookup's target. */
-  readonly record: ValueRecord
+  /** A PUT_VALUE or an ADD_PROVIDER for the lookup's target. */
+  readonly request: RpcRequest
   /** Whether the peer itself may be one of the k holders: it is a server and holds the record already. */
   readonly selfHolds: boolean
   /** Holders that must acknowledge; 0: half of those that were found, rounded up. */
   readonly quorum: number
 }
 
-/** A peer that did not store a value, and why. */
-export interface PutFailure {
+/** A peer that did not store, and why. */
+export interface StoreFailure {
   readonly peer: Contact
   readonly failure: RpcFailure
 }
 
-/** What became of a put: nothing is hidden. */
-export interface PutOutcome {
+/** What became of it: nothing is hidden. */
+export interface StoreOutcome {
   /** The peers that acknowledged, in order of their answers; the peer itself is not among them. */
   readonly stored: readonly Contact[]
-  readonly failed: readonly PutFailure[]
-  /** Whether the peer itself is one of the k closest and holds the value. */
+  readonly failed: readonly StoreFailure[]
+  /** Whether the peer itself is one of the k closest and holds it. */
   readonly selfHolds: boolean
   /** Holders aimed at: k, or as many peers as there are. */
   readonly target: number
@@ -38,20 +37,21 @@ export interface PutOutcome {
   /** Whether the lookup before it ended by itself. */
   readonly complete: boolean
   readonly hops: number
-  /** Requests sent: of the lookup and of the put. */
+  /** Requests sent: of the lookup and those that store. */
   readonly requests: number
 }
 
 /**
- * Stores a value at the k peers closest to its key (Kademlia, section 2.3): a lookup, then one PUT_VALUE to each of the k
- * closest at once. Where one fails the next closest takes its place, until k hold the value or nobody is left.
+ * Stores something at the k peers closest to its key (Kademlia, section 2.3), a value or a provider: a lookup, then one
+ * request to each of the k closest at once. Where one fails the next closest takes its place, until k hold it or nobody is
+ * left.
  */
-export class PutValue implements Operation<PutOutcome> {
-  readonly #init: PutValueInit
+export class StoreAtClosest implements Operation<StoreOutcome> {
+  readonly #init: StoreInit
   readonly #lookup: Lookup
   readonly #request: RpcRequest
   readonly #stored: Contact[] = []
-  readonly #failed: PutFailure[] = []
+  readonly #failed: StoreFailure[] = []
   /** Peers to try, nearest first; filled when the lookup has ended. */
   #targets: Contact[] | undefined
   #nextTarget = 0
@@ -61,16 +61,15 @@ export class PutValue implements Operation<PutOutcome> {
   #selfIsNear = false
   #complete = false
   #hops = 0
-  #result: PutOutcome | undefined
+  #result: StoreOutcome | undefined
 
-  constructor(init: PutValueInit) {
+  constructor(init: StoreInit) {
     this.#init = init
     this.#lookup = new Lookup(init.lookup)
-    const { key } = init.record
-    this.#request = { type: 'put-value', key, target: init.lookup.target, record: init.record }
+    this.#request = init.request
   }
 
-  next(now: Instant): Step<PutOutcome> {
+  next(now: Instant): Step<StoreOutcome> {
     if (this.#result !== undefined) return { type: 'done', result: this.#result }
     if (this.#targets === undefined) {
       const step = this.#lookup.next(now)
@@ -98,7 +97,7 @@ export class PutValue implements Operation<PutOutcome> {
     }
   }
 
-  #store(now: Instant): Step<PutOutcome> {
+  #store(now: Instant): Step<StoreOutcome> {
     const { deadline, timing } = this.#init.lookup
     const targets = this.#targets as Contact[] // next() planned it
     if (now >= deadline || this.#stored.length >= this.#wanted) return this.#end()
@@ -134,7 +133,7 @@ export class PutValue implements Operation<PutOutcome> {
     this.#wanted = Math.min(this.#selfIsNear ? k - 1 : k, answered.length)
   }
 
-  #end(): Step<PutOutcome> {
+  #end(): Step<StoreOutcome> {
     for (const peer of this.#underWay) this.#failed.push({ peer, failure: { type: 'timeout' } })
     const target = this.#wanted + (this.#selfIsNear ? 1 : 0)
     const holders = this.#stored.length + (this.#selfIsNear ? 1 : 0)
@@ -152,15 +151,4 @@ export class PutValue implements Operation<PutOutcome> {
     }
     return { type: 'done', result: this.#result }
   }
-}
-
-/** Whether `key` stands closer to `target` than the farthest of `closest`, or there are fewer than `count` of them. */
-export function isAmongClosest(
-  key: Key,
-  target: Key,
-  closest: readonly Contact[],
-  count: number,
-): boolean {
-  const last = closest[count - 1]
-  return last === undefined || compareDistance(target, key, last.key) < 0
 }
