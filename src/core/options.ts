@@ -35,6 +35,8 @@ export interface NodeOptions {
   readonly storeBytesMax: number
   /** Records a peer holds. Range: 1-10 000 000. Default: 100 000. */
   readonly storeRecordsMax: number
+  /** How much of either one writer's signed records may take up. Percent, 1-100. Default: 25. */
+  readonly storeWriterSharePercent: number
   /** Peers that must hold a value before a put succeeds. 1-k; 0, the default: half of the closest peers that were found. */
   readonly putQuorum: number
   /** Answers with a value that a get of a changeable key waits for. Range: 1-k. Default: 3. */
@@ -74,6 +76,7 @@ const NUMBERS: Readonly<Record<Exclude<NumberOption, 'putQuorum' | 'getQuorum'>,
   valueBytesMax: { min: 1, max: 1 << 20, default: 1 << 16 },
   storeBytesMax: { min: 1 << 16, max: 2 ** 34, default: 1 << 28 },
   storeRecordsMax: { min: 1, max: 10_000_000, default: 100_000 },
+  storeWriterSharePercent: { min: 1, max: 100, default: 25 },
   operationsMax: { min: 1, max: 100_000, default: 1_024 },
 }
 
