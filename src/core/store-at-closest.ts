@@ -1,5 +1,5 @@
 import type { Contact } from './contact.ts'
-import { compareDistance, type Key } from './key.ts'
+import { compareDistance } from './key.ts'
 import { Lookup, type LookupInit } from './lookup.ts'
 import type { RpcFailure, RpcRequest, RpcResponse } from './message.ts'
 import type { Operation, Step } from './operation.ts'

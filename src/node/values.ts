@@ -7,10 +7,10 @@ import type { LookupInit } from '../core/lookup.ts'
 import type { RpcRequest } from '../core/message.ts'
 import type { NodeOptions } from '../core/options.ts'
 import type { Observer, Ports, StorageWrite } from '../core/ports.ts'
-import type { StoredRecord, ValueRecord } from '../core/record.ts'
+import type { ValueRecord } from '../core/record.ts'
 import type { RecordStore } from '../core/record-store.ts'
 import { StoreAtClosest, type StoreFailure, type StoreOutcome } from '../core/store-at-closest.ts'
-import type { Validators, Verdict } from '../core/validators.ts'
+import type { Validators, ValidVerdict } from '../core/validators.ts'
 import type { OperationRunner } from './operation-runner.ts'
 import { remainingLifeMs } from './server.ts'
 
@@ -60,7 +60,7 @@ export interface GetResult {
   readonly key: Uint8Array
   /** The stored bytes: for a signed kind, the envelope. */
   readonly value: Uint8Array
-  readonly verdict: Verdict & { readonly valid: true }
+  readonly verdict: ValidVerdict
   /** Who gave it first; `undefined`: this peer's own store. */
   readonly from: Contact | undefined
   /** Holders that gave this very value. */
@@ -236,7 +236,7 @@ export class Values {
   #localCopy(target: Key, record: ValueRecord): ValueRecord {
     const { ports, records } = this.#init
     const now = ports.clock.wallClock()
-    const held: StoredRecord | undefined = records.get(record.key, now)
+    const held = records.get(record.key, now)
     if (held === undefined) return record
     if (bytesEqual(held.record.value, record.value)) {
       return { ...record, ttlMs: remainingLifeMs(held.expiresAt, now) }
@@ -271,9 +271,10 @@ export class Values {
         `a key has 1 to ${RECORD_KEY_BYTES_MAX} bytes, this one has ${key.length}`,
       )
     }
-    const limit = options.valueBytesMax + ENVELOPE_OVERHEAD_BYTES_MAX
+    const validator = validators.for(key)
+    if (validator === undefined) throw unknownKind(key)
+    const limit = options.valueBytesMax + (validator.immutable ? 0 : ENVELOPE_OVERHEAD_BYTES_MAX)
     if (value.length > limit) throw tooLarge(value.length, limit)
-    if (validators.for(key) === undefined) throw unknownKind(key)
     const verdict = validators.validate(key, value, ports.clock.wallClock())
     if (!verdict.valid) throw new KadmiumError('ERR_INVALID_RECORD', verdict.reason)
   }
