@@ -88,14 +88,10 @@ export function isInIpGroup(contact: Contact, group: IpGroup): boolean {
 
 /** The group of one binary multiaddr, by its first component; `undefined` for one that is exempt or malformed. */
 export function ipGroupOfAddress(address: Uint8Array): IpGroup | undefined {
-  switch (address[0]) {
-    case CODE_IP4:
-      return address.length > 4 ? ip4Group(address, 1) : undefined
-    case CODE_IP6:
-      return address.length > 16 ? ip6Group(address, 1) : undefined
-    default:
-      return undefined
-  }
+  const code = address[0]
+  if (code === CODE_IP4 && address.length > 4) return ip4Group(address, 1)
+  if (code === CODE_IP6 && address.length > 16) return ip6Group(address, 1)
+  return undefined
 }
 
 const NO_GROUPS: readonly IpGroup[] = []

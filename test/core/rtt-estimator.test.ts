@@ -119,7 +119,10 @@ describe('RttEstimator', () => {
     fc.assert(
       fc.property(fc.array(event), (history) => {
         const rtt = make(3)
-        for (const { id, rttMs } of history) rttMs === null ? rtt.failed(id) : rtt.sample(id, rttMs)
+        for (const { id, rttMs } of history) {
+          if (rttMs === null) rtt.failed(id)
+          else rtt.sample(id, rttMs)
+        }
         for (const id of ['a', 'b', 'c', 'd', 'e']) {
           expect(rtt.timeoutMs(id)).toBeGreaterThanOrEqual(250)
           expect(rtt.timeoutMs(id)).toBeLessThanOrEqual(10_000)
