@@ -1,6 +1,6 @@
 import type { Contact } from '../core/contact.ts'
-import { commonPrefixLength, type Key } from '../core/key.ts'
 import type { LookupResult } from '../core/lookup.ts'
+import type { Clock } from '../core/ports.ts'
 import type { RoutingTable } from '../core/routing-table.ts'
 import type { RefreshDuty } from './maintenance.ts'
 import type { OperationOptions } from './values.ts'
@@ -16,19 +16,19 @@ export interface JoinResult {
 
 /** Joining a network (Kademlia, section 2.3). */
 export class Bootstrap {
-  readonly #self: Key
+  readonly #clock: Clock
   readonly #table: RoutingTable
   readonly #refresh: RefreshDuty
   readonly #lookup: (seeds: readonly Contact[], options: OperationOptions) => Promise<LookupResult>
 
   constructor(init: {
-    self: Key
+    clock: Clock
     table: RoutingTable
     refresh: RefreshDuty
     /** A lookup of the own key from these seeds. */
     lookup: (seeds: readonly Contact[], options: OperationOptions) => Promise<LookupResult>
   }) {
-    this.#self = init.self
+    this.#clock = init.clock
     this.#table = init.table
     this.#refresh = init.refresh
     this.#lookup = init.lookup
@@ -37,19 +37,11 @@ export class Bootstrap {
   async join(seeds: readonly Contact[], options: OperationOptions): Promise<JoinResult> {
     const result = await this.#lookup(seeds, options)
     options.signal?.throwIfAborted()
-    if (result.closest.length > 0) await this.#refresh.refresh(this.#fartherBuckets())
+    if (result.closest.length > 0) await this.#refresh.refreshFarther(this.#clock.now())
     return {
       contacts: this.#table.size,
       answered: result.closest.length,
       requests: result.requests,
     }
-  }
-
-  /** The buckets that the lookup of the own key cannot have filled: those of peers farther than the neighbourhood. */
-  #fartherBuckets(): number[] {
-    const farthest = this.#table.neighbours().at(-1)
-    if (farthest === undefined) return []
-    const depth = commonPrefixLength(this.#self, farthest.key)
-    return Array.from({ length: depth + 1 }, (_, prefixLength) => depth - prefixLength)
   }
 }

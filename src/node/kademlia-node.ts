@@ -122,7 +122,7 @@ export class KademliaNode {
     this.#persistence = new Persistence(ports, this.records)
     const refresh = this.#refreshDuty(init.preimages ?? new PreimageFinder(ports.hash))
     this.#bootstrap = new Bootstrap({
-      self: self.key,
+      clock: ports.clock,
       table: this.table,
       refresh,
       lookup: (seeds, given) => this.#selfLookup('join', seeds, given),

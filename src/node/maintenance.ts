@@ -1,5 +1,5 @@
 import type { Contact } from '../core/contact.ts'
-import type { Key } from '../core/key.ts'
+import { commonPrefixLength, type Key } from '../core/key.ts'
 import type { Instant, Random } from '../core/ports.ts'
 import { PREIMAGE_BITS_MAX, type PreimageFinder } from '../core/preimages.ts'
 import type { RoutingTable } from '../core/routing-table.ts'
@@ -131,15 +131,42 @@ export class RefreshDuty implements Duty {
     if (this.#selfDueAt <= now) {
       this.#selfDueAt = now + this.#intervalMs * (0.9 + this.#random.fraction() / 5)
       await this.#lookup(undefined)
+      this.#touchNeighbourhood(now)
     }
-    await this.refresh(this.#table.refreshDue(now, this.#intervalMs))
+    const due = this.#table.refreshDue(now, this.#intervalMs)
+    await this.#refresh(due.filter((prefixLength) => prefixLength < PREIMAGE_BITS_MAX))
   }
 
-  /** One lookup for each of these buckets, given by their prefix lengths. */
-  async refresh(prefixLengths: readonly number[]): Promise<void> {
+  /**
+   * Refreshes all buckets farther than the own neighbourhood, which a lookup of the own key has just filled; for a peer
+   * that has joined.
+   */
+  async refreshFarther(now: Instant): Promise<void> {
+    this.#touchNeighbourhood(now)
+    await this.#refresh(Array.from({ length: this.#neighbourhoodDepth() }, (_, i) => i))
+  }
+
+  async #refresh(prefixLengths: readonly number[]): Promise<void> {
     for (const prefixLength of prefixLengths) {
-      if (prefixLength >= PREIMAGE_BITS_MAX) continue
       await this.#lookup(this.#preimages.inBucket(this.#self, prefixLength, this.#random))
+    }
+  }
+
+  /** The prefix length from which on the k nearest neighbours are all there is. */
+  #neighbourhoodDepth(): number {
+    const farthest = this.#table.neighbours().at(-1)
+    if (farthest === undefined) return 0
+    return Math.min(commonPrefixLength(this.#self, farthest.key) + 1, PREIMAGE_BITS_MAX)
+  }
+
+  /** A lookup of the own key finds the whole neighbourhood: its buckets need no lookup of their own. */
+  #touchNeighbourhood(now: Instant): void {
+    const inBucket = this.#self.slice()
+    for (let bit = this.#neighbourhoodDepth(); bit <= this.#table.depth; bit++) {
+      const mask = 0x80 >> (bit & 7)
+      inBucket[bit >> 3] = (this.#self[bit >> 3] as number) ^ mask // depth is below the key's length
+      this.#table.touched(inBucket, now)
+      inBucket[bit >> 3] = this.#self[bit >> 3] as number
     }
   }
 }
