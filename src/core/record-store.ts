@@ -8,6 +8,7 @@ import {
   decodeStoredRecord,
   deleteStoredRecord,
   encodeStoredRecord,
+  recordKeyOf,
 } from './stored-record-codec.ts'
 import type { Validators, ValidVerdict } from './validators.ts'
 
