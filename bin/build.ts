@@ -9,17 +9,10 @@
 // it libp2p) lands in chunks of its own, and the heavy packages stay in node_modules.
 
 import { spawnSync } from 'node:child_process'
-import {
-  chmodSync,
-  existsSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { chmodSync, existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { build, type Plugin } from 'esbuild'
+import manifest from '../package.json' with { type: 'json' }
 
 const root = resolve(import.meta.dirname, '..')
 const dist = join(root, 'dist')
@@ -96,8 +89,8 @@ async function bundleCommandLine(): Promise<void> {
 function leaveOut(filter: RegExp, target: (sourcePath: string) => string): Plugin {
   return {
     name: 'leave-out',
-    setup({ onResolve }) {
-      onResolve({ filter }, ({ path, importer }) =>
+    setup(bundler) {
+      bundler.onResolve({ filter }, ({ path, importer }) =>
         importer === '' ? null : { path: target(resolve(dirname(importer), path)), external: true },
       )
     },
@@ -105,9 +98,6 @@ function leaveOut(filter: RegExp, target: (sourcePath: string) => string): Plugi
 }
 
 function externalPackages(): string[] {
-  const manifest: { dependencies: Record<string, string> } = JSON.parse(
-    readFileSync(join(root, 'package.json'), 'utf8'),
-  )
   return Object.keys(manifest.dependencies).filter((name) => !bundledPackages.includes(name))
 }
 
