@@ -327,6 +327,14 @@ describe('the neighbours', () => {
     table.checkInvariants()
   })
 
+  it('are made up from those waiting when one of them turns stale', () => {
+    const table = make(2)
+    fill(table, 0b1111_0000, 0b1110_0000, 0b1000_0001, 0b0000_0001, 0b0000_0010)
+    expect(failFor(table, tinyContact(0b0000_0001), FAILURES_STALE).at(-1)).toBe('flagged')
+    expect(keysOf(table.neighbours())).toEqual([0b0000_0010, 0b1000_0001])
+    table.checkInvariants()
+  })
+
   it('are live: a stale one does not keep others out', () => {
     const table = make(2)
     const [dead] = fill(table, 0b0000_0001, 0b1111_0000, 0b1110_0000)

@@ -124,6 +124,7 @@ describe('a table with a history', () => {
     ipDiversity: fc.boolean(),
     probeAfterMs: fc.constantFrom(0, 20, 1_000),
     failing: fc.constantFrom(0.1, 0.5, 0.9),
+    offering: fc.constantFrom(0.1, 0.2, 0.45, 0.7),
   })
 
   it('keeps its invariants, and throws out only who failed in a row, left, or overflowed', () => {
@@ -150,6 +151,7 @@ interface Setup {
   readonly ipDiversity: boolean
   readonly probeAfterMs: number
   readonly failing: number
+  readonly offering: number
 }
 
 /** A table, and beside it what the table's answers and its listener say of it. */
@@ -195,8 +197,9 @@ class Model {
     const peer = this.#peers[this.#random.below(this.#peers.length)]
     if (peer === undefined) return
     const what = this.#random.fraction()
-    if (what < 0.45) this.#offer(peer, now)
-    else if (what < 0.55) this.#heard(peer, now)
+    const { offering } = this.#setup
+    if (what < offering) this.#offer(peer, now)
+    else if (what < offering + 0.1) this.#heard(peer, now)
     else if (what < 0.95) this.#failed(peer, now)
     else this.#remove(peer, now)
   }
