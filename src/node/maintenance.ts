@@ -129,7 +129,8 @@ export class RefreshDuty implements Duty {
 
   async run(now: Instant): Promise<void> {
     if (this.#selfDueAt <= now) {
-      this.#selfDueAt = now + this.#intervalMs * (0.9 + this.#random.fraction() / 5)
+      // Before the buckets of the neighbourhood fall due, so that they never need lookups of their own.
+      this.#selfDueAt = now + this.#intervalMs * (0.8 + this.#random.fraction() / 5)
       await this.#lookup(undefined)
       this.#touchNeighbourhood(now)
     }
