@@ -1,6 +1,6 @@
 import { type HeldRecord, HeldRecords, recordBytes, type Usage } from './held-records.ts'
 import { bytesEqual, compareDistance, compareKeys, type Key, keyFromDigest } from './key.ts'
-import { ENVELOPE_OVERHEAD_BYTES_MAX, RECORD_KEY_BYTES_MAX } from './limits.ts'
+import { ENVELOPE_OVERHEAD_BYTES_MAX } from './limits.ts'
 import type { NodeOptions } from './options.ts'
 import type { Hash, StorageWrite, UnixMs } from './ports.ts'
 import type { RecordOrigin, StoredRecord, ValueRecord } from './record.ts'
@@ -150,7 +150,8 @@ export class RecordStore {
       if (conflict !== undefined) return refused('stale', conflict)
     }
     const held = this.#heldFrom(input, verdict, current)
-    if (held.expiresAt <= now) return refused('expired', 'the life of the record is over')
+    // Written so that a ttl which is no number has ended too.
+    if (!(held.expiresAt > now)) return refused('expired', 'the life of the record is over')
     return this.#admit(held)
   }
 
@@ -368,9 +369,6 @@ export class RecordStore {
   }
 
   #sizeFault({ key, value }: ValueRecord): string | undefined {
-    if (key.length > RECORD_KEY_BYTES_MAX) {
-      return `the key has ${key.length} bytes, the limit is ${RECORD_KEY_BYTES_MAX}`
-    }
     // What is signed comes with its envelope; what is not is bare.
     const overhead = this.#validators.for(key)?.immutable === true ? 0 : ENVELOPE_OVERHEAD_BYTES_MAX
     const limit = this.#options.valueBytesMax + overhead
@@ -382,7 +380,8 @@ export class RecordStore {
 
 /** Bytes of their own: a view would keep the whole message alive that it arrived in. */
 function owned(bytes: Uint8Array): Uint8Array {
-  return bytes.byteLength === bytes.buffer.byteLength ? bytes : bytes.slice()
+  // Not slice(): that of a Buffer is a view.
+  return bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes)
 }
 
 function refused(code: RefusalCode, reason: string): StorePutResult {

@@ -40,7 +40,11 @@ export function decodeStoredRecord(key: Uint8Array, value: Uint8Array): StoredRe
   const receivedAt = toUnixMs(view.getBigUint64(2))
   const expiresAt = toUnixMs(view.getBigUint64(10))
   if (origin === undefined || receivedAt === undefined || expiresAt === undefined) return undefined
-  const record = { key: key.slice(prefix.length), value: value.slice(HEADER_BYTES) }
+  // Copies, which slice() of a Buffer would not make.
+  const record = {
+    key: new Uint8Array(recordKeyOf(key)),
+    value: new Uint8Array(value.subarray(HEADER_BYTES)),
+  }
   return { record, origin, receivedAt, expiresAt }
 }
 

@@ -1,7 +1,7 @@
 import { MalformedFieldsError } from './canonical-fields.ts'
 import { hybridSkew } from './hybrid-clock.ts'
 import { bytesEqual, compareKeys as compareBytes, toHex } from './key.ts'
-import { CLOCK_SKEW_MAX_MS } from './limits.ts'
+import { CLOCK_SKEW_MAX_MS, RECORD_KEY_BYTES_MAX } from './limits.ts'
 import type { Envelopes, Hash, UnixMs } from './ports.ts'
 import {
   KV_NAMESPACE,
@@ -69,7 +69,10 @@ export class Validators {
 
   validate(key: Uint8Array, value: Uint8Array, now: UnixMs): Verdict {
     const parsed = parseRecordKey(key)
-    if (parsed === undefined) return invalid('the key is not of the form /namespace/path')
+    if (parsed === undefined)
+      return invalid(
+        `the key is not of the form /namespace/path, or exceeds ${RECORD_KEY_BYTES_MAX} bytes`,
+      )
     const validator = this.#byNamespace.get(parsed.namespace)
     if (validator === undefined) return invalid(`no validator for keys of /${parsed.namespace}/`)
     return validator.validate(key, value, now)
