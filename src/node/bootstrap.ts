@@ -2,8 +2,8 @@ import type { Contact } from '../core/contact.ts'
 import type { LookupResult } from '../core/lookup.ts'
 import type { Clock } from '../core/ports.ts'
 import type { RoutingTable } from '../core/routing-table.ts'
+import type { OperationOptions } from './lookups.ts'
 import type { RefreshDuty } from './maintenance.ts'
-import type { OperationOptions } from './values.ts'
 
 /** What joining brought. */
 export interface JoinResult {

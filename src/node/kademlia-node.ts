@@ -1,28 +1,29 @@
 import type { RemovalReason, TableListener } from '../core/admission.ts'
 import type { Contact } from '../core/contact.ts'
-import { KadmiumError } from '../core/errors.ts'
-import { compareDistance, type Key, keyFromDigest } from '../core/key.ts'
 import { SAVED_CONTACTS_MAX } from '../core/limits.ts'
-import { Lookup, type LookupInit, type LookupResult, type RequestTiming } from '../core/lookup.ts'
+import type { RequestTiming } from '../core/lookup.ts'
 import type { RpcOutcome, RpcRequest } from '../core/message.ts'
-import { NetworkSizeEstimator } from '../core/network-size.ts'
 import type { Mode, NodeOptions } from '../core/options.ts'
 import type { Ports } from '../core/ports.ts'
 import { PreimageFinder } from '../core/preimages.ts'
+import { ProviderStore } from '../core/provider-store.ts'
 import { RecordStore } from '../core/record-store.ts'
 import { RoutingTable } from '../core/routing-table.ts'
 import { RttEstimator } from '../core/rtt-estimator.ts'
 import type { Validators } from '../core/validators.ts'
 import { Bootstrap, type JoinResult } from './bootstrap.ts'
-import { contactsToSave, Maintenance, PeriodicDuty, RefreshDuty } from './maintenance.ts'
+import { HandOver } from './hand-over.ts'
+import { type FindNodeResult, Lookups, type OperationOptions } from './lookups.ts'
+import { contactsToSave, type Duty, Maintenance, PeriodicDuty, RefreshDuty } from './maintenance.ts'
 import { Membership } from './membership.ts'
-import { OperationRunner, type RunOptions } from './operation-runner.ts'
+import { OperationRunner } from './operation-runner.ts'
 import { ExpiryDuty, Persistence } from './persistence.ts'
+import { type FindProvidersOptions, type ProvideResult, Providers } from './providers.ts'
+import { Replication } from './replication.ts'
 import { Server } from './server.ts'
 import {
   type GetOptions,
   type GetResult,
-  type OperationOptions,
   type PutOptions,
   type PutResult,
   Values,
@@ -36,12 +37,8 @@ export interface NodeInit {
   readonly validators: Validators
   /** Shared by the peers of a simulation; each real peer makes its own. */
   readonly preimages?: PreimageFinder
-}
-
-/** What a lookup of a key found. */
-export interface FindNodeResult extends LookupResult {
-  readonly target: Key
-  readonly durationMs: number
+  /** Peers whose round trips are remembered. Default: `RTT_PEERS_MAX`. */
+  readonly rttPeersMax?: number
 }
 
 /** What a peer knows and does, for status pages. */
@@ -51,6 +48,8 @@ export interface NodeStatus {
   readonly buckets: number
   readonly records: number
   readonly recordBytes: number
+  readonly providerKeys: number
+  readonly publications: number
   readonly operations: number
   readonly networkSize: number | undefined
 }
@@ -65,59 +64,64 @@ export class KademliaNode {
   readonly options: NodeOptions
   readonly table: RoutingTable
   readonly records: RecordStore
+  readonly providerRecords: ProviderStore = new ProviderStore()
   readonly #ports: Ports
   readonly #runner: OperationRunner
   readonly #membership: Membership
   readonly #server: Server
+  readonly #lookups: Lookups
   readonly #values: Values
+  readonly #providers: Providers
+  readonly #replication: Replication
+  readonly #handOver: HandOver
   readonly #maintenance: Maintenance
   readonly #persistence: Persistence
   readonly #bootstrap: Bootstrap
-  readonly #networkSize = new NetworkSizeEstimator()
-  readonly #timing: RequestTiming
   #self: Contact
   #mode: Mode
   #isStopped = false
 
   constructor(init: NodeInit) {
     const { ports, options, self, validators } = init
+    const { k, ipDiversity } = options
     this.#ports = ports
     this.options = options
     this.#self = self
     this.#mode = options.mode
-    const { k, ipDiversity } = options
-    const rearm = (): void => this.#maintenance.rearm()
-    this.table = new RoutingTable({
-      self: self.key,
-      k,
-      ipDiversity,
-      listener: new TableEvents(ports, rearm),
-    })
+    this.table = new RoutingTable({ self: self.key, k, ipDiversity, listener: this.#listener() })
     this.records = new RecordStore({ options, validators, self: self.key, hash: ports.hash })
-    const rtt = new RttEstimator({ options })
-    this.#timing = {
+    const rtt = new RttEstimator({
+      options,
+      ...(init.rttPeersMax === undefined ? {} : { peersMax: init.rttPeersMax }),
+    })
+    this.#membership = new Membership({ ports, table: this.table, rtt, self })
+    this.#runner = new OperationRunner(ports, this.#membership, options.operationsMax)
+    const timing: RequestTiming = {
       timeoutMs: (contact) => rtt.timeoutMs(contact.id),
       slowAfterMs: (contact) => rtt.slowAfterMs(contact.id),
     }
-    this.#membership = new Membership({ ports, table: this.table, rtt, self })
-    this.#runner = new OperationRunner(ports, this.#membership, options.operationsMax)
-    this.#server = new Server({
-      options,
-      ports,
-      table: this.table,
-      records: this.records,
-      self: () => this.#self,
-    })
-    this.#values = new Values({
+    const parts = {
       self: () => this.#self,
       isServer: () => this.#mode === 'server',
+      onChanged: () => this.#maintenance.rearm(),
       options,
       ports,
       validators,
+      timing,
+      table: this.table,
       records: this.records,
       runner: this.#runner,
-      lookupInit: (request, timeoutMs) => this.#lookupInit(request, timeoutMs),
-      onChanged: rearm,
+    }
+    this.#lookups = new Lookups(parts)
+    this.#replication = new Replication({ ...parts, lookups: this.#lookups })
+    this.#handOver = new HandOver(parts)
+    this.#server = new Server({ ...parts, providers: this.providerRecords })
+    this.#values = new Values({ ...parts, lookups: this.#lookups, replication: this.#replication })
+    this.#providers = new Providers({
+      ...parts,
+      lookups: this.#lookups,
+      store: this.providerRecords,
+      replication: this.#replication,
     })
     this.#persistence = new Persistence(ports, this.records)
     const refresh = this.#refreshDuty(init.preimages ?? new PreimageFinder(ports.hash))
@@ -125,23 +129,9 @@ export class KademliaNode {
       clock: ports.clock,
       table: this.table,
       refresh,
-      lookup: (seeds, given) => this.#selfLookup('join', seeds, given),
+      lookup: (seeds, given) => this.#lookups.join(seeds, given),
     })
-    const now = ports.clock.now()
-    this.#maintenance = new Maintenance(
-      [
-        refresh,
-        new ExpiryDuty(ports, this.records),
-        new PeriodicDuty({
-          name: 'save contacts',
-          intervalMs: SAVE_INTERVAL_MS,
-          random: ports.random,
-          now,
-          work: () => this.#saveContacts(),
-        }),
-      ],
-      ports.clock,
-    )
+    this.#maintenance = new Maintenance(this.#duties(refresh), ports.clock)
   }
 
   get self(): Contact {
@@ -162,11 +152,14 @@ export class KademliaNode {
     if (mode === this.#mode) return
     this.#mode = mode
     this.#ports.observer?.observe({ type: 'mode', at: this.#ports.clock.now(), mode })
+    this.#maintenance.rearm()
   }
 
   /** Reads records and contacts from the storage. Before `start`. Returns what was read and what had to be dropped. */
-  load(): Promise<{ records: number; dropped: number; contacts: number }> {
-    return this.#persistence.load()
+  async load(): Promise<{ records: number; dropped: number; contacts: number }> {
+    const loaded = await this.#persistence.load()
+    await this.#replication.load()
+    return loaded
   }
 
   /** Contacts of the last run, nearest first; empty before `load`. Seeds for `join`, not yet part of the table. */
@@ -179,11 +172,16 @@ export class KademliaNode {
     this.#maintenance.start()
   }
 
-  /** Ends operations with `ERR_CLOSED`, leaves no alarm behind, and waits until all that was written is durable. */
-  async stop(): Promise<void> {
+  /**
+   * Hands over what it holds, for at most `handOverMs` (default 0: not at all), ends operations with `ERR_CLOSED`, leaves
+   * no alarm behind, and waits until all that was written is durable.
+   */
+  async stop(given: { handOverMs?: number } = {}): Promise<void> {
     if (this.#isStopped) return
     this.#isStopped = true
     this.#maintenance.stop()
+    const { handOverMs = 0 } = given
+    if (handOverMs > 0) await this.#handOver.leave(this.#ports.clock.now() + handOverMs)
     this.#runner.close()
     this.#membership.close()
     await this.#saveContacts()
@@ -222,15 +220,12 @@ export class KademliaNode {
     }
     if (write.length > 0) this.#maintenance.rearm()
     this.#ports.storage.write(write, (error) => {
-      if (error === undefined) reply(outcome)
-      else {
-        this.#ports.observer?.observe({
-          type: 'storage-failed',
-          at: this.#ports.clock.now(),
-          error,
-        })
-        reply({ ok: false, failure: { type: 'refused', reason: 'the disk refused to store it' } })
+      if (error === undefined) {
+        reply(outcome)
+        return
       }
+      this.#ports.observer?.observe({ type: 'storage-failed', at: this.#ports.clock.now(), error })
+      reply({ ok: false, failure: { type: 'refused', reason: 'the disk refused to store it' } })
     })
   }
 
@@ -239,12 +234,8 @@ export class KademliaNode {
    *
    * @throws KadmiumError `ERR_NO_PEERS`, `ERR_BUSY`, `ERR_CLOSED`; `signal.reason` when aborted.
    */
-  async findNode(key: Uint8Array, given: OperationOptions = {}): Promise<FindNodeResult> {
-    const target = keyFromDigest(this.#ports.hash(key))
-    const startedAt = this.#ports.clock.now()
-    const result = await this.#lookup('find-node', { type: 'find-node', key, target }, given)
-    const durationMs = this.#ports.clock.now() - startedAt
-    return { ...result, closest: this.#withSelf(target, result.closest), target, durationMs }
+  findNode(key: Uint8Array, given: OperationOptions = {}): Promise<FindNodeResult> {
+    return this.#lookups.findNode(key, given)
   }
 
   /**
@@ -266,10 +257,45 @@ export class KademliaNode {
     return this.#values.get(key, given)
   }
 
+  /**
+   * Tells the k peers closest to a key (a multihash of at most 80 bytes) that this peer provides what it names, and tells
+   * them again every `republishIntervalMs` until `unprovide`.
+   *
+   * @throws KadmiumError `ERR_INVALID_KEY`, `ERR_NO_PEERS`; `signal.reason` when aborted.
+   */
+  provide(key: Uint8Array, given: OperationOptions = {}): Promise<ProvideResult> {
+    return this.#providers.provide(key, given)
+  }
+
+  /** No longer announces it; what others know of it ends by itself, within 48 hours. */
+  unprovide(key: Uint8Array): void {
+    this.#providers.unprovide(key)
+  }
+
+  /**
+   * Who provides what a key names; empty if nobody is known to.
+   *
+   * @throws KadmiumError `ERR_INVALID_KEY`, `ERR_NO_PEERS`; `signal.reason` when aborted.
+   */
+  findProviders(key: Uint8Array, given: FindProvidersOptions = {}): Promise<readonly Contact[]> {
+    return this.#providers.findProviders(key, given)
+  }
+
+  /**
+   * A peer's addresses.
+   *
+   * @throws KadmiumError `ERR_NOT_FOUND`, `ERR_NO_PEERS`; `signal.reason` when aborted.
+   */
+  findPeer(
+    peer: { id: string; idBytes: Uint8Array },
+    given: OperationOptions = {},
+  ): Promise<Contact> {
+    return this.#providers.findPeer(peer, given)
+  }
+
   /** Peers in the network by this peer's estimate, itself counted; `undefined` when it knows too little. */
   networkSize(): number | undefined {
-    const others = this.#networkSize.estimate()
-    return others === undefined ? undefined : Math.max(others, this.table.size) + 1
+    return this.#lookups.networkSize()
   }
 
   status(): NodeStatus {
@@ -279,74 +305,15 @@ export class KademliaNode {
       buckets: [...this.table.buckets()].length,
       records: this.records.size,
       recordBytes: this.records.bytes,
+      providerKeys: this.providerRecords.size,
+      publications: this.#replication.publications.size,
       operations: this.#runner.running,
       networkSize: this.networkSize(),
     }
   }
 
-  async #lookup(
-    kind: 'find-node' | 'join' | 'refresh',
-    request: RpcRequest & { target: Key },
-    given: OperationOptions,
-    seeds: readonly Contact[] = [],
-  ): Promise<LookupResult> {
-    given.signal?.throwIfAborted()
-    const { target } = request
-    const timeoutMs = given.timeoutMs ?? this.options.operationTimeoutMs
-    const init = this.#lookupInit(request, timeoutMs, seeds)
-    const result = await this.#runner.run(kind, target, new Lookup(init), given as RunOptions)
-    if (result.complete) this.#networkSize.add(target, result.closest)
-    if (kind === 'find-node' && result.closest.length === 0 && !this.#isAlone(result)) {
-      throw new KadmiumError(
-        'ERR_NO_PEERS',
-        result.requests === 0
-          ? 'no other peer is known; give a bootstrap peer'
-          : `none of the ${result.requests} peers asked has answered; check the network`,
-      )
-    }
-    return result
-  }
-
-  /** A server that knows nobody is a network of one. */
-  #isAlone(result: LookupResult): boolean {
-    return result.requests === 0 && this.#mode === 'server'
-  }
-
-  #lookupInit(
-    request: RpcRequest & { target: Key },
-    timeoutMs: number,
-    seeds: readonly Contact[] = [],
-  ): LookupInit {
-    const { k, alpha } = this.options
-    const now = this.#ports.clock.now()
-    const { target } = request
-    this.table.touched(target, now)
-    const known = this.table.closest(target, k)
-    return {
-      target,
-      selfKey: this.#self.key,
-      request,
-      seeds: seeds.length === 0 ? known : [...known, ...seeds],
-      k,
-      alpha,
-      widenTo: k,
-      answersWanted: k,
-      timing: this.#timing,
-      deadline: now + timeoutMs,
-    }
-  }
-
-  #selfLookup(
-    kind: 'join' | 'refresh',
-    seeds: readonly Contact[],
-    given: OperationOptions,
-  ): Promise<LookupResult> {
-    const { idBytes, key } = this.#self
-    return this.#lookup(kind, { type: 'find-node', key: idBytes, target: key }, given, seeds)
-  }
-
   #refreshDuty(preimages: PreimageFinder): RefreshDuty {
-    const { clock, random, hash } = this.#ports
+    const { random, clock } = this.#ports
     return new RefreshDuty({
       table: this.table,
       self: this.#self.key,
@@ -354,28 +321,41 @@ export class KademliaNode {
       random,
       intervalMs: this.options.refreshIntervalMs,
       now: clock.now(),
-      lookup: (key) => {
-        const lookup =
-          key === undefined
-            ? this.#selfLookup('refresh', [], {})
-            : this.#lookup(
-                'refresh',
-                { type: 'find-node', key, target: keyFromDigest(hash(key)) },
-                {},
-              )
-        return lookup.catch(expectClosedOrBusy)
-      },
+      lookup: (key) => this.#lookups.refresh(key),
     })
   }
 
-  #withSelf(target: Key, closest: readonly Contact[]): readonly Contact[] {
-    if (this.#mode !== 'server') return closest
-    const at = closest.findIndex(({ key }) => compareDistance(target, this.#self.key, key) < 0)
-    const index = at === -1 ? closest.length : at
-    return [...closest.slice(0, index), this.#self, ...closest.slice(index)].slice(
-      0,
-      this.options.k,
-    )
+  #duties(refresh: RefreshDuty): readonly Duty[] {
+    const { random, clock } = this.#ports
+    return [
+      refresh,
+      this.#handOver,
+      ...this.#replication.duties,
+      new ExpiryDuty(this.#ports, this.records, this.providerRecords),
+      new PeriodicDuty({
+        name: 'save contacts',
+        intervalMs: SAVE_INTERVAL_MS,
+        random,
+        now: clock.now(),
+        work: () => this.#saveContacts(),
+      }),
+    ]
+  }
+
+  /** Tells what happens in the table, and to whom it matters. */
+  #listener(): TableListener {
+    return {
+      contactAdded: (contact: Contact) => {
+        const { observer, clock } = this.#ports
+        observer?.observe({ type: 'contact-added', at: clock.now(), contact })
+        this.#handOver.joined(contact)
+        this.#maintenance.rearm()
+      },
+      contactRemoved: (contact: Contact, reason: RemovalReason) => {
+        const { observer, clock } = this.#ports
+        observer?.observe({ type: 'contact-removed', at: clock.now(), contact, reason })
+      },
+    }
   }
 
   #saveContacts(): Promise<void> {
@@ -387,40 +367,7 @@ export class KademliaNode {
     const { observer, clock } = this.#ports
     if (observer === undefined) return
     const refusal = outcome.ok ? undefined : (outcome.failure.reason ?? outcome.failure.type)
-    observer.observe({
-      type: 'request-received',
-      at: clock.now(),
-      from,
-      request: request.type,
-      refusal,
-    })
+    const at = clock.now()
+    observer.observe({ type: 'request-received', at, from, request: request.type, refusal })
   }
-}
-
-/** Tells what happens in the table, and that what is due may have changed. */
-class TableEvents implements TableListener {
-  readonly #ports: Ports
-  readonly #onChanged: () => void
-
-  constructor(ports: Ports, onChanged: () => void) {
-    this.#ports = ports
-    this.#onChanged = onChanged
-  }
-
-  contactAdded(contact: Contact): void {
-    const { observer, clock } = this.#ports
-    observer?.observe({ type: 'contact-added', at: clock.now(), contact })
-    this.#onChanged()
-  }
-
-  contactRemoved(contact: Contact, reason: RemovalReason): void {
-    const { observer, clock } = this.#ports
-    observer?.observe({ type: 'contact-removed', at: clock.now(), contact, reason })
-  }
-}
-
-/** Upkeep that cannot run now runs at its next time; any other error is a mistake of ours and must show. */
-function expectClosedOrBusy(error: unknown): undefined {
-  if (error instanceof KadmiumError && ['ERR_CLOSED', 'ERR_BUSY'].includes(error.code)) return
-  throw error
 }

@@ -37,9 +37,7 @@ export class Membership {
   /** A request of ours was answered. */
   answered(from: Contact, rttMs: number, now: Instant): void {
     this.#rtt.sample(from.id, rttMs)
-    // A referrer may have told us other addresses than the peer itself did: those in the table stand.
-    const contact = this.#table.get(from.key) ?? from
-    this.#follow(this.#table.offer(contact, now), contact, now)
+    this.#offer(from, now)
   }
 
   /** A request of ours failed. */
@@ -53,7 +51,7 @@ export class Membership {
         return
       }
       case 'refused': // it answered, only not as we wished
-        this.#table.heard(this.#table.get(to.key) ?? to, now)
+        this.#offer(to, now)
         return
       case 'aborted':
         return
@@ -64,10 +62,10 @@ export class Membership {
 
   /** A peer that speaks the protocol as a server showed up; its own word on its addresses is the newest. */
   seen(contact: Contact, now: Instant): void {
-    if (this.#table.heard(contact, now)) return
+    this.#table.heard(contact, now)
     if (!this.#table.wants(contact, now)) return
     this.#probe(contact, (isAlive, at) => {
-      if (isAlive) this.#follow(this.#table.offer(contact, at), contact, at)
+      if (isAlive) this.#follow(this.#table.offer(contact, at), contact)
     })
   }
 
@@ -86,23 +84,29 @@ export class Membership {
     this.#probes = undefined
   }
 
-  #follow(admission: Admission, newcomer: Contact, now: Instant): void {
-    if (admission.type === 'probe') this.#defend(admission.oldest, newcomer, now)
+  /** A peer has answered. */
+  #offer(from: Contact, now: Instant): void {
+    // A referrer may have told us other addresses than the peer itself did: those in the table stand.
+    const contact = this.#table.get(from.key) ?? from
+    this.#follow(this.#table.offer(contact, now), contact)
+  }
+
+  #follow(admission: Admission, newcomer: Contact): void {
+    if (admission.type === 'probe') this.#defend(admission.oldest, newcomer)
   }
 
   /** Probes the oldest contact of a bucket; who answers stays (Kademlia, section 2.2). */
-  #defend(oldest: Contact, newcomer: Contact, now: Instant): void {
-    const isUnderWay = this.#probe(oldest, (isAlive, at) => {
+  #defend(oldest: Contact, newcomer: Contact): void {
+    // Without room for one more probe the newcomer waits on: the table asks for the probe again at its next showing.
+    this.#probe(oldest, (isAlive, at) => {
       this.#table.probed(oldest, isAlive, newcomer, at)
     })
-    // Without room for the probe the oldest stays, as if it had answered.
-    if (!isUnderWay) this.#table.probed(oldest, true, newcomer, now)
   }
 
-  #probe(contact: Contact, ended: (isAlive: boolean, now: Instant) => void): boolean {
+  #probe(contact: Contact, ended: (isAlive: boolean, now: Instant) => void): void {
     this.#probes ??= new Map()
     const probes = this.#probes
-    if (probes.size >= PROBES_MAX || probes.has(contact.id)) return false
+    if (probes.size >= PROBES_MAX || probes.has(contact.id)) return
     const { clock, network } = this.#ports
     const sentAt = clock.now()
     const deadline = sentAt + this.#rtt.timeoutMs(contact.id)
@@ -114,6 +118,5 @@ export class Membership {
       ended(outcome.ok || outcome.failure.type === 'refused', now)
     })
     probes.set(contact.id, cancel)
-    return true
   }
 }

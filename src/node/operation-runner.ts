@@ -75,6 +75,7 @@ export class OperationRunner {
           signal?.removeEventListener('abort', onAbort)
           trace.end(end.type, clock.now() - startedAt)
           if (end.type === 'done') resolve(end.result)
+          // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- the caller's own reason, unchanged
           else reject(end.reason)
         },
       })
@@ -82,6 +83,19 @@ export class OperationRunner {
       signal?.addEventListener('abort', onAbort, { once: true })
       trace.start(target)
       drive.start()
+    })
+  }
+
+  /** Runs what the peer does by itself: `undefined` if it cannot be run now, because the peer is busy or stops. */
+  runUpkeep<Result>(
+    kind: OperationKind,
+    target: Key | undefined,
+    operation: Operation<Result>,
+  ): Promise<Result | undefined> {
+    return this.run(kind, target, operation).catch((error: unknown) => {
+      const code = error instanceof KadmiumError ? error.code : undefined
+      if (code === 'ERR_CLOSED' || code === 'ERR_BUSY') return undefined
+      throw error // any other is a mistake of ours and must show
     })
   }
 

@@ -2,6 +2,7 @@ import { Contact } from '../core/contact.ts'
 import { keyFromDigest } from '../core/key.ts'
 import { ADDRESS_BYTES_MAX, ADDRESSES_PER_PEER_MAX, PEER_ID_BYTES_MAX } from '../core/limits.ts'
 import type { Instant, Ports, StorageWrite } from '../core/ports.ts'
+import type { ProviderStore } from '../core/provider-store.ts'
 import type { RecordStore } from '../core/record-store.ts'
 import type { Duty } from './maintenance.ts'
 
@@ -68,25 +69,30 @@ export class Persistence {
   }
 }
 
-/** Removes records whose life has ended, at the time the store's index names. */
+/** Removes records and providers whose life has ended, at the time the stores name. */
 export class ExpiryDuty implements Duty {
   readonly name = 'expiry'
   readonly #ports: Ports
   readonly #records: RecordStore
+  readonly #providers: ProviderStore
 
-  constructor(ports: Ports, records: RecordStore) {
+  constructor(ports: Ports, records: RecordStore, providers: ProviderStore) {
     this.#ports = ports
     this.#records = records
+    this.#providers = providers
   }
 
   nextDueAt(now: Instant): Instant {
-    const expiresAt = this.#records.nextExpiryAt()
-    if (expiresAt === undefined) return Number.POSITIVE_INFINITY
+    const expiresAt = Math.min(
+      this.#records.nextExpiryAt() ?? Number.POSITIVE_INFINITY,
+      this.#providers.nextExpiryAt() ?? Number.POSITIVE_INFINITY,
+    )
     return now + Math.max(0, expiresAt - this.#ports.clock.wallClock())
   }
 
   run(now: Instant): Promise<void> {
     const { clock, observer, storage } = this.#ports
+    this.#providers.sweep(clock.wallClock())
     const { removed, write } = this.#records.sweep(clock.wallClock(), SWEEP_MAX)
     for (const { record } of removed) {
       observer?.observe({ type: 'record-removed', at: now, key: record.key, reason: 'expired' })

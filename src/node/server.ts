@@ -1,10 +1,15 @@
 import { unreachable } from '../core/assert.ts'
 import type { Contact } from '../core/contact.ts'
 import { bytesEqual, compareDistance, type Key } from '../core/key.ts'
-import { RECORD_KEY_BYTES_MAX, REQUEST_KEY_BYTES_MAX } from '../core/limits.ts'
+import {
+  PROVIDER_KEY_BYTES_MAX,
+  RECORD_KEY_BYTES_MAX,
+  REQUEST_KEY_BYTES_MAX,
+} from '../core/limits.ts'
 import type { RpcOutcome, RpcRequest, RpcResponse } from '../core/message.ts'
 import type { NodeOptions } from '../core/options.ts'
 import type { Ports, StorageWrite, UnixMs } from '../core/ports.ts'
+import type { ProviderStore } from '../core/provider-store.ts'
 import type { RecordOrigin, ValueRecord } from '../core/record.ts'
 import type { RecordStore } from '../core/record-store.ts'
 import type { RoutingTable } from '../core/routing-table.ts'
@@ -21,6 +26,7 @@ export class Server {
   readonly #options: NodeOptions
   readonly #table: RoutingTable
   readonly #records: RecordStore
+  readonly #providers: ProviderStore
   readonly #ports: Ports
   readonly #self: () => Contact
 
@@ -28,12 +34,14 @@ export class Server {
     options: NodeOptions
     table: RoutingTable
     records: RecordStore
+    providers: ProviderStore
     ports: Ports
     self: () => Contact
   }) {
     this.#options = init.options
     this.#table = init.table
     this.#records = init.records
+    this.#providers = init.providers
     this.#ports = init.ports
     this.#self = init.self
   }
@@ -49,8 +57,9 @@ export class Server {
       case 'put-value':
         return this.#putValue(request.key, request.target, request.record)
       case 'add-provider':
+        return this.#addProvider(from, request.key, request.target, request.providers)
       case 'get-providers':
-        return refused('this peer keeps no provider records')
+        return this.#getProviders(from, request.key, request.target)
       default:
         return unreachable(request)
     }
@@ -97,6 +106,26 @@ export class Server {
       default:
         return unreachable(result)
     }
+  }
+
+  /** A peer may announce itself only; what it says of others is passed over (IPFS Kademlia specification). */
+  #addProvider(from: Contact, key: Uint8Array, target: Key, providers: readonly Contact[]): Answer {
+    const itself = providers.find(({ id }) => id === from.id)
+    if (itself === undefined) return refused('a peer can announce only itself as a provider')
+    const now = this.#ports.clock.wallClock()
+    const admission = this.#providers.add(key, target, itself, now)
+    return admission.type === 'stored'
+      ? answered({ type: 'add-provider' })
+      : refused(admission.reason)
+  }
+
+  #getProviders(from: Contact, key: Uint8Array, target: Key): Answer {
+    if (key.length === 0 || key.length > PROVIDER_KEY_BYTES_MAX) {
+      return refused(`a provider key has 1 to ${PROVIDER_KEY_BYTES_MAX} bytes`)
+    }
+    const { clock, random } = this.#ports
+    const providers = this.#providers.get(key, clock.wallClock(), random)
+    return answered({ type: 'get-providers', providers, closer: this.#closer(from, target) })
   }
 
   /**

@@ -3,25 +3,17 @@ import { KadmiumError } from '../core/errors.ts'
 import { type GetOutcome, GetValue, type ValueJudge } from '../core/get-value.ts'
 import { bytesEqual, type Key, keyFromDigest } from '../core/key.ts'
 import { ENVELOPE_OVERHEAD_BYTES_MAX, RECORD_KEY_BYTES_MAX } from '../core/limits.ts'
-import type { LookupInit } from '../core/lookup.ts'
 import type { RpcRequest } from '../core/message.ts'
 import type { NodeOptions } from '../core/options.ts'
-import type { Observer, Ports, StorageWrite } from '../core/ports.ts'
+import type { Ports, StorageWrite, UnixMs } from '../core/ports.ts'
 import type { ValueRecord } from '../core/record.ts'
 import type { RecordStore } from '../core/record-store.ts'
 import { StoreAtClosest, type StoreFailure, type StoreOutcome } from '../core/store-at-closest.ts'
 import type { Validators, ValidVerdict } from '../core/validators.ts'
+import { type Lookups, noPeers, type OperationOptions } from './lookups.ts'
 import type { OperationRunner } from './operation-runner.ts'
+import type { Replication } from './replication.ts'
 import { remainingLifeMs } from './server.ts'
-
-/** Options of every call that goes to the network. */
-export interface OperationOptions {
-  readonly signal?: AbortSignal | undefined
-  /** Longest time for the whole call. ms. Default: the option `operationTimeoutMs`. */
-  readonly timeoutMs?: number | undefined
-  /** Hears the events of this call. */
-  readonly observer?: Observer | undefined
-}
 
 /** Options of a put. */
 export interface PutOptions extends OperationOptions {
@@ -79,7 +71,8 @@ export interface ValuesInit {
   readonly records: RecordStore
   readonly validators: Validators
   readonly runner: OperationRunner
-  readonly lookupInit: (key: RpcRequest & { target: Key }, timeoutMs: number) => LookupInit
+  readonly lookups: Lookups
+  readonly replication: Replication
   /** Called when records changed, so that what is due may have changed. */
   readonly onChanged: () => void
 }
@@ -103,10 +96,10 @@ export class Values {
     const ttlMs = Math.min(given.ttlMs ?? options.recordLifetimeMs, options.recordLifetimeMs)
     const record: ValueRecord = { key, value, ttlMs }
     const find = { type: 'find-node', key, target } as const
-    const lookup = this.#init.lookupInit(find, given.timeoutMs ?? options.operationTimeoutMs)
+    const lookup = this.#init.lookups.prepare(find, given)
     const quorum = checkQuorum(given.quorum ?? options.putQuorum, options.k)
     if (lookup.seeds.length === 0 && !this.#init.isServer()) throw noPeers()
-    if (given.keep !== false) await this.#keep(record, target, given.ifVersion)
+    if (given.keep !== false) await this.#keep(record, target, given)
     const request = { type: 'put-value', key, target, record } as const
     const operation = new StoreAtClosest({ lookup, request, quorum, selfHolds: this.#holds(given) })
     const outcome = await runner.run('put', target, operation, given)
@@ -123,7 +116,7 @@ export class Values {
     const target = this.#targetOf(key)
     const local = this.#init.records.get(key, ports.clock.wallClock())?.record
     const request = { type: 'get-value', key, target } as const
-    const lookup = this.#init.lookupInit(request, given.timeoutMs ?? options.operationTimeoutMs)
+    const lookup = this.#init.lookups.prepare(request, given)
     const quorum = checkQuorum(
       given.quorum ?? (validator.immutable ? 1 : options.getQuorum),
       options.k,
@@ -140,8 +133,9 @@ export class Values {
   }
 
   /** Keeps the own copy durably before the network hears of the value. */
-  async #keep(record: ValueRecord, target: Key, ifVersion: number | undefined): Promise<void> {
-    const { ports, records } = this.#init
+  async #keep(record: ValueRecord, target: Key, given: PutOptions): Promise<void> {
+    const { ports, records, replication } = this.#init
+    const { ifVersion, ttlMs } = given
     const now = ports.clock.wallClock()
     const result = records.put({
       record,
@@ -160,11 +154,12 @@ export class Values {
           throw new KadmiumError('ERR_INVALID_RECORD', result.reason)
       }
     }
-    if (result.type === 'stored') {
-      this.#tell(record.key, 'owner')
-      await this.#write(result.write)
-      this.#init.onChanged()
-    }
+    const endsAt: UnixMs | undefined = ttlMs === undefined ? undefined : now + ttlMs
+    const write = [replication.published('value', record.key, target, endsAt)]
+    if (result.type === 'stored') write.push(...result.write)
+    await this.#write(write)
+    this.#tell(record.key, 'owner')
+    this.#init.onChanged()
   }
 
   #write(batch: readonly StorageWrite[]): Promise<void> {
@@ -312,16 +307,6 @@ function unknownKind(key: Uint8Array): KadmiumError {
   return new KadmiumError(
     'ERR_INVALID_KEY',
     `no validator for the key '${text}': keys look like /kv/<name>, /mutable/<peer id>/<name>, /sha256/<digest>`,
-  )
-}
-
-function noPeers(asked = 0): KadmiumError {
-  return new KadmiumError(
-    'ERR_NO_PEERS',
-    asked === 0
-      ? 'no other peer is known; give a bootstrap peer'
-      : `none of the ${asked} peers asked has answered; check the network or the bootstrap peers`,
-    { details: { asked } },
   )
 }
 

@@ -20,5 +20,5 @@ export function signedValue(
     expiresAt: signed.expiresAt,
     deleted: signed.deleted ?? false,
   })
-  return Buffer.concat([Buffer.from(signer), Buffer.of(0), payload])
+  return new Uint8Array(Buffer.concat([Buffer.from(signer), Buffer.of(0), payload]))
 }

@@ -1,0 +1,155 @@
+import type { Contact } from '../core/contact.ts'
+import { commonPrefixLength, compareDistance, type Key } from '../core/key.ts'
+import type { RequestTiming } from '../core/lookup.ts'
+import type { NodeOptions } from '../core/options.ts'
+import type { Instant, Ports, UnixMs } from '../core/ports.ts'
+import { type Push, PushItems, type PushResult } from '../core/push-items.ts'
+import type { RecordStore } from '../core/record-store.ts'
+import type { RoutingTable } from '../core/routing-table.ts'
+import type { Duty } from './maintenance.ts'
+import type { OperationRunner } from './operation-runner.ts'
+import { remainingLifeMs } from './server.ts'
+
+/** How long newcomers are gathered before records are handed to them: one that joins brings others to light. ms. */
+const GATHER_MS = 1_000
+
+/** Newcomers gathered at once; replication serves those beyond. */
+const NEWCOMERS_MAX = 256
+
+/** Records handed over in one go; replication serves the rest. Bounds the memory of a run. */
+const PUSHES_MAX = 20_000
+
+/** Longest time that a newcomer's records may take. ms. */
+const HAND_OVER_MS = 60_000
+
+type Held = NonNullable<ReturnType<RecordStore['get']>>
+
+/** What handing over needs of its peer. */
+export interface HandOverInit {
+  readonly self: () => Contact
+  readonly isServer: () => boolean
+  readonly options: NodeOptions
+  readonly ports: Ports
+  readonly table: RoutingTable
+  readonly records: RecordStore
+  readonly runner: OperationRunner
+  readonly timing: RequestTiming
+}
+
+/**
+ * Moves records when the peers responsible for them change.
+ *
+ * A newcomer among the k closest of a key gets its record from one peer only: the one closest to the key of those that
+ * were there before (Kademlia, section 2.5). A peer that leaves gives each record to the one that takes its place among
+ * the k closest.
+ */
+export class HandOver implements Duty {
+  readonly name = 'hand-over'
+  readonly #init: HandOverInit
+  /** At most `NEWCOMERS_MAX`. */
+  readonly #newcomers: Contact[] = []
+  #dueAt: Instant = Number.POSITIVE_INFINITY
+
+  constructor(init: HandOverInit) {
+    this.#init = init
+  }
+
+  /** A contact has entered the table. */
+  joined(contact: Contact): void {
+    const { records, isServer, ports } = this.#init
+    if (records.size === 0 || !isServer() || this.#newcomers.length >= NEWCOMERS_MAX) return
+    if (this.#newcomers.length === 0) this.#dueAt = ports.clock.now() + GATHER_MS
+    this.#newcomers.push(contact)
+  }
+
+  nextDueAt(_now: Instant): Instant {
+    return this.#dueAt
+  }
+
+  async run(now: Instant): Promise<void> {
+    this.#dueAt = Number.POSITIVE_INFINITY
+    const newcomers = new Set(this.#newcomers.splice(0))
+    const pushes = this.#pushesFor(newcomers)
+    if (pushes.length === 0) return
+    await this.#push(pushes, now + HAND_OVER_MS)
+  }
+
+  /** Hands over all that this peer holds, before it leaves; ends at the deadline. */
+  leave(deadline: Instant): Promise<PushResult | undefined> {
+    const { records, table, options, isServer, ports } = this.#init
+    const pushes: Push[] = []
+    const now = ports.clock.wallClock()
+    if (isServer() && table.size > 0) {
+      for (const held of records.range()) {
+        if (held.origin === 'cached' || held.expiresAt <= now) continue
+        if (pushes.length >= PUSHES_MAX) break
+        const closest = table.closest(held.target, options.k)
+        // With fewer than k others there is no successor: they all are to have it.
+        const successors = closest.length < options.k ? closest : closest.slice(-1)
+        for (const to of successors) pushes.push(pushOf(to, held, now))
+      }
+    }
+    return this.#push(pushes, deadline)
+  }
+
+  #push(pushes: readonly Push[], deadline: Instant): Promise<PushResult | undefined> {
+    const { runner, timing } = this.#init
+    if (pushes.length === 0) return Promise.resolve(undefined)
+    const operation = new PushItems({ pushes, timing, deadline })
+    return runner.runUpkeep('replicate', undefined, operation)
+  }
+
+  /** What these newcomers get from us: the records to which we were the closest of all others that we know. */
+  #pushesFor(newcomers: ReadonlySet<Contact>): Push[] {
+    const { records, table, options, ports } = this.#init
+    const self = this.#init.self().key
+    const now = ports.clock.wallClock()
+    const pushes: Push[] = []
+    const prefixLength = this.#ownRange(newcomers)
+    for (const held of records.range(prefixStart(self, prefixLength))) {
+      if (commonPrefixLength(held.target, self) < prefixLength || pushes.length >= PUSHES_MAX) break
+      if (held.origin === 'cached' || held.expiresAt <= now) continue
+      const closest = table.closest(held.target, options.k)
+      const nearest = closest.find((contact) => !newcomers.has(contact))
+      const isOurs = nearest === undefined || compareDistance(held.target, self, nearest.key) < 0
+      if (!isOurs) continue
+      for (const to of closest) if (newcomers.has(to)) pushes.push(pushOf(to, held, now))
+    }
+    return pushes
+  }
+
+  /**
+   * The prefix that a key shares with ours at least if nobody else we know is nearer to it. Beyond the first empty bucket
+   * or that of the nearest neighbour, someone in the key's own bucket is.
+   */
+  #ownRange(newcomers: ReadonlySet<Contact>): number {
+    let expected = 0
+    for (const { prefixLength, contacts } of this.#init.table.buckets()) {
+      if (prefixLength > expected) break
+      if (contacts.every(({ contact }) => newcomers.has(contact))) break
+      expected = prefixLength + 1
+    }
+    return expected
+  }
+}
+
+function pushOf(to: Contact, { record, target, expiresAt }: Held, now: UnixMs): Push {
+  const ttlMs = remainingLifeMs(expiresAt, now)
+  const request = {
+    type: 'put-value',
+    key: record.key,
+    target,
+    record: { ...record, ttlMs },
+  } as const
+  return { to, request }
+}
+
+/** The first point of the keyspace that shares `prefixLength` bits with `key`. */
+function prefixStart(key: Key, prefixLength: number): Key {
+  const start = new Uint8Array(key.length)
+  for (let i = 0; i < key.length; i++) {
+    const bits = Math.min(8, Math.max(0, prefixLength - i * 8))
+    start[i] = (key[i] as number) & (0xff << (8 - bits)) // i < length
+  }
+  return start
+}

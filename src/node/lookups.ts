@@ -1,0 +1,140 @@
+import type { Contact } from '../core/contact.ts'
+import { KadmiumError } from '../core/errors.ts'
+import { compareDistance, type Key, keyFromDigest } from '../core/key.ts'
+import { Lookup, type LookupInit, type LookupResult, type RequestTiming } from '../core/lookup.ts'
+import type { RpcRequest } from '../core/message.ts'
+import { NetworkSizeEstimator } from '../core/network-size.ts'
+import type { NodeOptions } from '../core/options.ts'
+import type { Observer, Ports } from '../core/ports.ts'
+import type { RoutingTable } from '../core/routing-table.ts'
+import type { OperationRunner } from './operation-runner.ts'
+
+/** Options of every call that goes to the network. */
+export interface OperationOptions {
+  readonly signal?: AbortSignal | undefined
+  /** Longest time for the whole call. ms. Default: the option `operationTimeoutMs`. */
+  readonly timeoutMs?: number | undefined
+  /** Hears the events of this call. */
+  readonly observer?: Observer | undefined
+}
+
+/** What a lookup of a key found. */
+export interface FindNodeResult extends LookupResult {
+  readonly target: Key
+  readonly durationMs: number
+}
+
+/** A request that has a target. */
+export type TargetedRequest = RpcRequest & { readonly target: Key }
+
+/** What lookups need of their peer. */
+export interface LookupsInit {
+  readonly self: () => Contact
+  readonly isServer: () => boolean
+  readonly options: NodeOptions
+  readonly ports: Ports
+  readonly table: RoutingTable
+  readonly runner: OperationRunner
+  readonly timing: RequestTiming
+}
+
+/** The peer's lookups: what they begin with, and what is learnt from their ends. */
+export class Lookups {
+  readonly #init: LookupsInit
+  readonly #networkSize = new NetworkSizeEstimator()
+
+  constructor(init: LookupsInit) {
+    this.#init = init
+  }
+
+  /** What a lookup by this request begins with: the closest known, and `seeds` beside them. */
+  prepare(
+    request: TargetedRequest,
+    given: { timeoutMs?: number | undefined; seeds?: readonly Contact[]; count?: number } = {},
+  ): LookupInit {
+    const { table, options, ports, timing } = this.#init
+    const { target } = request
+    const now = ports.clock.now()
+    const count = given.count ?? options.k
+    table.touched(target, now)
+    const known = table.closest(target, count)
+    return {
+      target,
+      selfKey: this.#init.self().key,
+      request,
+      seeds: given.seeds === undefined ? known : [...known, ...given.seeds],
+      k: count,
+      alpha: options.alpha,
+      widenTo: count,
+      answersWanted: count,
+      timing,
+      deadline: now + (given.timeoutMs ?? options.operationTimeoutMs),
+    }
+  }
+
+  /** See `KademliaNode.findNode`. */
+  async findNode(key: Uint8Array, given: OperationOptions): Promise<FindNodeResult> {
+    const { ports, runner } = this.#init
+    given.signal?.throwIfAborted()
+    const target = keyFromDigest(ports.hash(key))
+    const startedAt = ports.clock.now()
+    const init = this.prepare({ type: 'find-node', key, target }, given)
+    const result = await runner.run('find-node', target, new Lookup(init), given)
+    this.#learn(target, result)
+    const isAlone = result.requests === 0 && this.#init.isServer() // a network of one
+    if (result.closest.length === 0 && !isAlone) throw noPeers(result.requests)
+    const durationMs = ports.clock.now() - startedAt
+    return { ...result, closest: this.#withSelf(target, result.closest), target, durationMs }
+  }
+
+  /** A lookup of the own key from these seeds: how a peer joins. */
+  async join(seeds: readonly Contact[], given: OperationOptions): Promise<LookupResult> {
+    given.signal?.throwIfAborted()
+    const { idBytes, key } = this.#init.self()
+    const request = { type: 'find-node', key: idBytes, target: key } as const
+    const init = this.prepare(request, { timeoutMs: given.timeoutMs, seeds })
+    const result = await this.#init.runner.run('join', key, new Lookup(init), given)
+    this.#learn(key, result)
+    return result
+  }
+
+  /** A lookup for the table's sake: of a preimage, or of the own id. Resolves when it has ended, however. */
+  async refresh(preimage: Uint8Array | undefined): Promise<void> {
+    const { ports, runner } = this.#init
+    const { idBytes, key: own } = this.#init.self()
+    const key = preimage ?? idBytes
+    const target = preimage === undefined ? own : keyFromDigest(ports.hash(preimage))
+    const init = this.prepare({ type: 'find-node', key, target })
+    const result = await runner.runUpkeep('refresh', target, new Lookup(init))
+    if (result !== undefined) this.#learn(target, result)
+  }
+
+  /** Peers in the network by this peer's estimate, itself counted. */
+  networkSize(): number | undefined {
+    const others = this.#networkSize.estimate()
+    return others === undefined ? undefined : Math.max(others, this.#init.table.size) + 1
+  }
+
+  #learn(target: Key, result: LookupResult): void {
+    if (result.complete) this.#networkSize.add(target, result.closest)
+  }
+
+  #withSelf(target: Key, closest: readonly Contact[]): readonly Contact[] {
+    if (!this.#init.isServer()) return closest
+    const self = this.#init.self()
+    const at = closest.findIndex(({ key }) => compareDistance(target, self.key, key) < 0)
+    const index = at === -1 ? closest.length : at
+    return closest.toSpliced(index, 0, self).slice(0, this.#init.options.k)
+  }
+}
+
+/** The error for a network that is not there. */
+export function noPeers(asked = 0): KadmiumError {
+  return new KadmiumError(
+    'ERR_NO_PEERS',
+    asked === 0
+      ? 'no other peer is known; give a bootstrap peer'
+      : `none of the ${asked} peers asked has answered; check the network or the bootstrap peers`,
+    { details: { asked } },
+  )
+}
