@@ -91,6 +91,11 @@ export class HeldRecords {
     return this.#byWriter.get(writer) ?? NOTHING
   }
 
+  /** Writers with signed records here. */
+  get writers(): number {
+    return this.#byWriter.size
+  }
+
   /** The record that expires first. */
   get firstToExpire(): HeldRecord | undefined {
     return this.#byExpiry.first

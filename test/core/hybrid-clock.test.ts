@@ -14,10 +14,8 @@ describe('a hybrid logical clock', () => {
   it('rises at every write, even when the wall clock stands or goes back', () => {
     const clock = new HybridClock()
     const versions = [NOW, NOW, NOW, NOW - 60_000, NOW + 1].map((now) => clock.next(now))
-    for (const [i, version] of versions.entries()) {
-      if (i > 0) expect(version).toBeGreaterThan(versions[i - 1] ?? Number.POSITIVE_INFINITY)
-      expect(Number.isSafeInteger(version)).toBe(true)
-    }
+    expect(versions).toEqual([...new Set(versions)].sort((a, b) => a - b))
+    expect(versions.every(Number.isSafeInteger)).toBe(true)
   })
 
   it('shows the time of the write', () => {

@@ -189,7 +189,7 @@ describe('how long a value lives', () => {
     const first = store.sweep(NOW + 5_000, 1)
     expect(first.removed.map(({ record }) => record.value)).toEqual([plain])
     expect(first.write).toEqual([
-      { key: bytes(`r/${Buffer.from(sha256Key(plain))}`), value: undefined },
+      { key: bytes(`r/${Buffer.from(sha256Key(plain)).toString()}`), value: undefined },
     ])
     expect(store.sweep(NOW + 5_000, 1).removed).toHaveLength(1)
     expect(store).toMatchObject({ size: 0, bytes: 0 })

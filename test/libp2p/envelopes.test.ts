@@ -103,10 +103,9 @@ describe('an envelope', () => {
 
   it('is not made with an ECDSA key, whose owner has no peer id', async () => {
     const key = await generateKeyPair('ECDSA')
-    await expect(sealEnvelope(key, PAYLOAD)).rejects.toMatchObject({
-      code: 'ERR_INVALID_OPTION',
-      message: expect.stringMatching(/not with ECDSA/),
-    })
+    const sealing = sealEnvelope(key, PAYLOAD)
+    await expect(sealing).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' })
+    await expect(sealing).rejects.toThrow(/not with ECDSA/)
     expect(
       new Libp2pEnvelopes().open(await sealAs(key, ENVELOPE_DOMAIN, ENVELOPE_PAYLOAD_TYPE)),
     ).toBeUndefined()

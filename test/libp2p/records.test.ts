@@ -54,10 +54,9 @@ describe('a sealed record', () => {
 
   it('is refused with a clear error when a field is out of range', async () => {
     const init = { key: kvKey('a'), value: bytes('v'), version: 0 }
-    await expect(seal(await keys, init)).rejects.toMatchObject({
-      code: 'ERR_INVALID_RECORD',
-      message: expect.stringMatching(/version is a whole number in 1…2\^53 - 1, got 0/),
-    })
+    const sealing = seal(await keys, init)
+    await expect(sealing).rejects.toMatchObject({ code: 'ERR_INVALID_RECORD' })
+    await expect(sealing).rejects.toThrow(/version is a whole number in 1…2\^53 - 1, got 0/)
   })
 
   it('is bare for keys of unsigned kinds, and nothing if it is no envelope', () => {

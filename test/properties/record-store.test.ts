@@ -71,14 +71,11 @@ describe('a record store, over random histories', () => {
       fc.property(fc.array(arrivals, { maxLength: 30 }), (list) => {
         const store = newStore()
         for (const { key, value } of list) {
-          const before = store.get(key, NOW)
-          put(store, key, value)
-          const after = store.get(key, NOW)
-          if (before === undefined || after === undefined) expect(before).toBeUndefined()
-          else
-            expect(
-              validators.select(key, after.record.value, before.record.value),
-            ).toBeGreaterThanOrEqual(0)
+          const before = store.get(key, NOW)?.record.value ?? value
+          const { type } = put(store, key, value)
+          const after = store.get(key, NOW)?.record.value ?? before
+          expect(validators.select(key, after, before)).toBeGreaterThanOrEqual(0)
+          expect(type === 'refused').toBe(validators.select(key, value, before) < 0)
         }
       }),
     )
@@ -158,17 +155,17 @@ describe('a record store, over random histories', () => {
           expect(store.size).toBeLessThanOrEqual(quota.storeRecordsMax)
           expect(store.bytes).toBeLessThanOrEqual(quota.storeBytesMax)
           checkInvariants(store)
-          if (result.type !== 'stored') continue
-          for (const victim of result.evicted) {
-            expect(RANK[victim.origin]).toBeLessThanOrEqual(RANK[origin])
+          const evicted = result.type === 'stored' ? result.evicted : []
+          const others = [...store.range()].filter((one) => compareKeys(one.target, target) !== 0)
+          for (const victim of evicted) {
             expect(victim.origin).not.toBe('owner')
-            const victimTarget = keyFromDigest(sha256(victim.record.key))
-            if (victim.origin === origin)
-              expect(compareDistance(self, victimTarget, target)).toBeGreaterThan(0)
-            for (const kept of store.range()) {
-              if (kept.origin !== victim.origin || compareKeys(kept.target, target) === 0) continue
-              expect(compareDistance(self, victimTarget, kept.target)).toBeGreaterThan(0)
-            }
+            expect(RANK[victim.origin]).toBeLessThanOrEqual(RANK[origin])
+            const from = keyFromDigest(sha256(victim.record.key))
+            const nearer = others
+              .filter((one) => one.origin === victim.origin)
+              .map((one) => one.target)
+            if (victim.origin === origin) nearer.push(target)
+            expect(nearer.every((one) => compareDistance(self, from, one) > 0)).toBe(true)
           }
         }
       }),
