@@ -51,6 +51,11 @@ export interface ReplicateRegionInit {
   readonly holders: number
   /** Whether this peer holds what it replicates, and so counts as a holder. */
   readonly selfHolds: boolean
+  /**
+   * Who gets each item: the `holders` closest peers; or, when this peer is one of them and leaves, only the `successor`
+   * that takes its place.
+   */
+  readonly recipients: 'holders' | 'successor'
   /** What is to be stored in a region, at most `REPLICATE_RECORDS_MAX` items; asked for once, when the region is known. */
   readonly take: (region: Region) => readonly RegionItem[]
 }
@@ -179,13 +184,13 @@ export class ReplicateRegion implements Operation<RegionResult> {
     if (known.length === 0) return
     for (const item of take(this.#region)) {
       const ranked = known.toSorted((a, b) => compareDistance(item.target, a.key, b.key))
-      const { wanted, selfIsNear } = this.#share(item.target, ranked, lookup.selfKey)
+      const { first, wanted, selfIsNear } = this.#share(item.target, ranked, lookup.selfKey)
       const progress: Progress = {
         item,
         ranked,
         wanted,
         selfIsNear,
-        nextRank: 0,
+        nextRank: first,
         acknowledged: 0,
         refusal: undefined,
       }
@@ -198,12 +203,16 @@ export class ReplicateRegion implements Operation<RegionResult> {
     target: Key,
     ranked: readonly Contact[],
     self: Key,
-  ): { wanted: number; selfIsNear: boolean } {
-    const { holders, selfHolds } = this.#init
+  ): { first: number; wanted: number; selfIsNear: boolean } {
+    const { holders, selfHolds, recipients } = this.#init
     const last = ranked[holders - 1]
     const selfIsNear =
       selfHolds && (last === undefined || compareDistance(target, self, last.key) < 0)
-    return { wanted: Math.min(selfIsNear ? holders - 1 : holders, ranked.length), selfIsNear }
+    if (recipients === 'successor') {
+      return { first: holders - 1, wanted: selfIsNear && last !== undefined ? 1 : 0, selfIsNear }
+    }
+    const wanted = Math.min(selfIsNear ? holders - 1 : holders, ranked.length)
+    return { first: 0, wanted, selfIsNear }
   }
 
   /** The largest region around the lookup's target whose every key has its closest peers among those found. */

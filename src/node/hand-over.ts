@@ -3,7 +3,7 @@ import { commonPrefixLength, compareDistance, type Key } from '../core/key.ts'
 import type { RequestTiming } from '../core/lookup.ts'
 import type { NodeOptions } from '../core/options.ts'
 import type { Instant, Ports, UnixMs } from '../core/ports.ts'
-import { type Push, PushItems, type PushResult } from '../core/push-items.ts'
+import { type Push, PushItems } from '../core/push-items.ts'
 import type { RecordStore } from '../core/record-store.ts'
 import type { RoutingTable } from '../core/routing-table.ts'
 import type { Duty } from './maintenance.ts'
@@ -37,11 +37,8 @@ export interface HandOverInit {
 }
 
 /**
- * Moves records when the peers responsible for them change.
- *
- * A newcomer among the k closest of a key gets its record from one peer only: the one closest to the key of those that
- * were there before (Kademlia, section 2.5). A peer that leaves gives each record to the one that takes its place among
- * the k closest.
+ * Hands records to newcomers. One that is now among the k closest of a key gets its record from one peer only: the one
+ * closest to the key of those that were there before (Kademlia, section 2.5).
  */
 export class HandOver implements Duty {
   readonly name = 'hand-over'
@@ -71,32 +68,9 @@ export class HandOver implements Duty {
     const newcomers = new Set(this.#newcomers.splice(0))
     const pushes = this.#pushesFor(newcomers)
     if (pushes.length === 0) return
-    await this.#push(pushes, now + HAND_OVER_MS)
-  }
-
-  /** Hands over all that this peer holds, before it leaves; ends at the deadline. */
-  leave(deadline: Instant): Promise<PushResult | undefined> {
-    const { records, table, options, isServer, ports } = this.#init
-    const pushes: Push[] = []
-    const now = ports.clock.wallClock()
-    if (isServer() && table.size > 0) {
-      for (const held of records.range()) {
-        if (held.origin === 'cached' || held.expiresAt <= now) continue
-        if (pushes.length >= PUSHES_MAX) break
-        const closest = table.closest(held.target, options.k)
-        // With fewer than k others there is no successor: they all are to have it.
-        const successors = closest.length < options.k ? closest : closest.slice(-1)
-        for (const to of successors) pushes.push(pushOf(to, held, now))
-      }
-    }
-    return this.#push(pushes, deadline)
-  }
-
-  #push(pushes: readonly Push[], deadline: Instant): Promise<PushResult | undefined> {
     const { runner, timing } = this.#init
-    if (pushes.length === 0) return Promise.resolve(undefined)
-    const operation = new PushItems({ pushes, timing, deadline })
-    return runner.runUpkeep('replicate', undefined, operation)
+    const operation = new PushItems({ pushes, timing, deadline: now + HAND_OVER_MS })
+    await runner.runUpkeep('replicate', undefined, operation)
   }
 
   /** What these newcomers get from us: the records to which we were the closest of all others that we know. */

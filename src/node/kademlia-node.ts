@@ -181,7 +181,7 @@ export class KademliaNode {
     this.#isStopped = true
     this.#maintenance.stop()
     const { handOverMs = 0 } = given
-    if (handOverMs > 0) await this.#handOver.leave(this.#ports.clock.now() + handOverMs)
+    if (handOverMs > 0) await this.#replication.leave(this.#ports.clock.now() + handOverMs)
     this.#runner.close()
     this.#membership.close()
     await this.#saveContacts()

@@ -3,7 +3,7 @@ import { compareKeys, type Key, keyFromDigest } from '../core/key.ts'
 import { REPLICATE_RECORDS_MAX } from '../core/limits.ts'
 import type { RpcRequest } from '../core/message.ts'
 import type { NodeOptions } from '../core/options.ts'
-import type { Ports, StorageWrite, UnixMs } from '../core/ports.ts'
+import type { Instant, Ports, StorageWrite, UnixMs } from '../core/ports.ts'
 import { PUBLICATIONS_PREFIX, type Publication, Publications } from '../core/publications.ts'
 import type { RecordStore } from '../core/record-store.ts'
 import {
@@ -16,7 +16,7 @@ import type { Lookups } from './lookups.ts'
 import type { Duty } from './maintenance.ts'
 import type { OperationRunner } from './operation-runner.ts'
 import { remainingLifeMs } from './server.ts'
-import { isInRegion, SweepDuty } from './sweep-duty.ts'
+import { endOf, isInRegion, SweepDuty } from './sweep-duty.ts'
 
 /** What keeping values alive needs of its peer. */
 export interface ReplicationInit {
@@ -34,8 +34,8 @@ const CURSOR_KEYS = {
   republish: new TextEncoder().encode('m/republish'),
 }
 
-/** A publication is not repeated when it was made within this part of the interval: a put between two sweeps. */
-const RECENT = 0.5
+/** Sweeps in an interval: how soon after a thing has fallen due it is found. Each looks only for what is due. */
+const SWEEPS_PER_INTERVAL = 8
 
 /**
  * Keeps values alive while peers come and go: what this peer holds for others is stored again at the k closest every
@@ -53,7 +53,7 @@ export class Replication {
     const { random, clock } = init.ports
     this.#replicate = new SweepDuty({
       name: 'replicate',
-      intervalMs: init.options.replicateIntervalMs,
+      intervalMs: init.options.replicateIntervalMs / SWEEPS_PER_INTERVAL,
       random,
       clock,
       source: {
@@ -65,7 +65,7 @@ export class Replication {
     })
     this.#republish = new SweepDuty({
       name: 'republish',
-      intervalMs: init.options.republishIntervalMs,
+      intervalMs: init.options.republishIntervalMs / SWEEPS_PER_INTERVAL,
       random,
       clock,
       source: {
@@ -110,36 +110,69 @@ export class Replication {
 
   #firstHeldDue(from: Key | undefined): Key | undefined {
     const now = this.#init.ports.clock.wallClock()
-    for (const held of this.#init.records.range(from)) {
-      if (this.#isDue(held, now)) return held.target
-    }
-    return undefined
+    return firstOf(this.#init.records.range(from), (held) => this.#isDue(held, now))
   }
 
   async #replicateRegion(first: Key): Promise<Region | undefined> {
-    const { ports, records, options } = this.#init
+    const { records, options, ports } = this.#init
     const now = ports.clock.wallClock()
-    const take = (region: Region): RegionItem[] => {
-      const items: RegionItem[] = []
-      for (const held of records.range(first)) {
-        if (!isInRegion(held.target, region) || items.length >= REPLICATE_RECORDS_MAX) break
-        if (!this.#isDue(held, now)) continue
-        // The life that is left travels along: replication prolongs nothing.
-        const ttlMs = remainingLifeMs(held.expiresAt, now)
-        const record = { ...held.record, ttlMs }
-        const { target } = held
-        items.push({ target, request: { type: 'put-value', key: record.key, target, record } })
-      }
-      return items
-    }
-    const result = await this.#run(first, take, true)
+    const take = (region: Region): RegionItem[] =>
+      this.#takeHeld(first, region, (held) => this.#isDue(held, now))
+    const result = await this.#run(first, take, { selfHolds: true })
     if (result === undefined) return undefined
     for (const { item, acknowledged, wanted, selfIsNear } of result.items) {
+      const { request, target } = item
+      if (request.type !== 'put-value' || records.get(request.key, now) === undefined) continue
       // Whoever is no longer one of the k closest, and has seen k others take the value over, is done with it.
-      const isDone = !selfIsNear && wanted >= options.k && acknowledged >= wanted
-      if (isDone && 'key' in item.request) this.#release(item.request.key)
+      if (!selfIsNear && wanted >= options.k && acknowledged >= wanted) this.#release(request.key)
+      else records.put({ record: request.record, target, origin: 'replica', now }) // as if it had arrived
     }
     return covered(result, first)
+  }
+
+  /**
+   * Gives each record to the peer that takes this one's place among the k closest, before it leaves; ends at the deadline.
+   * Returns how many found a successor.
+   */
+  async leave(deadline: Instant): Promise<number> {
+    const { ports, records, isServer } = this.#init
+    const timeoutMs = (): number => deadline - ports.clock.now()
+    let handedOver = 0
+    let from: Key | undefined
+    while (isServer() && timeoutMs() > 0) {
+      const first: Key | undefined = firstOf(
+        records.range(from),
+        ({ origin }) => origin !== 'cached',
+      )
+      if (first === undefined) break
+      const take = (region: Region): RegionItem[] => this.#takeHeld(first, region, () => true)
+      const recipients = 'successor'
+      const result = await this.#run(first, take, {
+        selfHolds: true,
+        recipients,
+        timeoutMs: timeoutMs(),
+      })
+      if (result === undefined) break
+      for (const { acknowledged } of result.items) handedOver += acknowledged
+      from = endOf(covered(result, first), first)
+      if (from === undefined) break
+    }
+    return handedOver
+  }
+
+  /** The records of a region, from `first` on, with the life that is left to them: replication prolongs nothing. */
+  #takeHeld(first: Key, region: Region, isWanted: (held: Held) => boolean): RegionItem[] {
+    const { ports, records } = this.#init
+    const now = ports.clock.wallClock()
+    const items: RegionItem[] = []
+    for (const held of records.range(first)) {
+      if (!isInRegion(held.target, region) || items.length >= REPLICATE_RECORDS_MAX) break
+      if (held.origin === 'cached' || held.expiresAt <= now || !isWanted(held)) continue
+      const record = { ...held.record, ttlMs: remainingLifeMs(held.expiresAt, now) }
+      const { target } = held
+      items.push({ target, request: { type: 'put-value', key: record.key, target, record } })
+    }
+    return items
   }
 
   #release(key: Uint8Array): void {
@@ -152,15 +185,16 @@ export class Replication {
 
   #firstPublicationDue(from: Key | undefined): Key | undefined {
     const now = this.#init.ports.clock.wallClock()
-    for (const publication of this.publications.range(from)) {
-      if (this.#isPublicationDue(publication, now)) return publication.target
-    }
-    return undefined
+    return firstOf(this.publications.range(from), (published) =>
+      this.#isPublicationDue(published, now),
+    )
   }
 
   #isPublicationDue({ publishedAt, endsAt }: Publication, now: UnixMs): boolean {
     if (endsAt !== undefined && endsAt <= now) return false
-    return publishedAt + this.#init.options.republishIntervalMs * RECENT <= now
+    // One sweep early, so that it is repeated once an interval at least.
+    const { republishIntervalMs } = this.#init.options
+    return publishedAt + republishIntervalMs * (1 - 1 / SWEEPS_PER_INTERVAL) <= now
   }
 
   async #republishRegion(first: Key): Promise<Region | undefined> {
@@ -179,7 +213,7 @@ export class Replication {
       }
       return items
     }
-    const result = await this.#run(first, take, this.#init.isServer())
+    const result = await this.#run(first, take, { selfHolds: this.#init.isServer() })
     if (result === undefined) return undefined
     this.#write(
       taken.map((publication) => this.publications.set({ ...publication, publishedAt: now })),
@@ -207,7 +241,7 @@ export class Replication {
   async #run(
     first: Key,
     take: (region: Region) => RegionItem[],
-    selfHolds: boolean,
+    given: { selfHolds: boolean; recipients?: 'successor'; timeoutMs?: number },
   ): Promise<RegionResult | undefined> {
     const { options, runner, lookups } = this.#init
     // Any preimage will do for the answer of others, so the record's own key is sent: it hashes to the point wanted.
@@ -215,9 +249,10 @@ export class Replication {
     if (key === undefined) return undefined
     const request = { type: 'find-node', key, target: first } as const
     const operation = new ReplicateRegion({
-      lookup: lookups.prepare(request, { count: 2 * options.k }),
+      lookup: lookups.prepare(request, { count: 2 * options.k, timeoutMs: given.timeoutMs }),
       holders: options.k,
-      selfHolds,
+      selfHolds: given.selfHolds,
+      recipients: given.recipients ?? 'holders',
       take,
     })
     const result = await runner.runUpkeep('replicate', first, operation)
@@ -245,6 +280,15 @@ export class Replication {
 }
 
 type Held = NonNullable<ReturnType<RecordStore['get']>>
+
+/** The point of the first that is wanted. */
+function firstOf<Item extends { target: Key }>(
+  items: Iterable<Item>,
+  isWanted: (item: Item) => boolean,
+): Key | undefined {
+  for (const item of items) if (isWanted(item)) return item.target
+  return undefined
+}
 
 /** What a run has dealt with: its region, or one point only if there was more in it than one run takes. */
 function covered(result: RegionResult, first: Key): Region {

@@ -90,8 +90,8 @@ export class SweepDuty implements Duty {
   }
 }
 
-/** The first point after the region; `undefined` at the end of the keyspace. */
-function endOf(region: Region, first: Key): Key | undefined {
+/** The first point after a region that holds `first`; `undefined` at the end of the keyspace. */
+export function endOf(region: Region, first: Key): Key | undefined {
   const end = region.key.slice()
   const bits = Math.min(region.bits, end.length * 8)
   for (let bit = bits - 1; bit >= 0; bit--) {

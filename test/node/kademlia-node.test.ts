@@ -1,41 +1,16 @@
 import { describe, expect, it } from 'vitest'
 import type { Contact } from '../../src/core/contact.ts'
-import { compareDistance, keyFromDigest } from '../../src/core/key.ts'
+import { keyFromDigest } from '../../src/core/key.ts'
 import type { RpcOutcome } from '../../src/core/message.ts'
+import { at, holders, ids, trueClosest } from '../support/holders.ts'
 import { sha256Key, signedValue } from '../support/values.ts'
-import { sha256, VirtualNetwork, type VirtualPeer } from '../support/virtual-network.ts'
+import { sha256, VirtualNetwork } from '../support/virtual-network.ts'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 
 function key(text: string): Uint8Array {
   return new TextEncoder().encode(text)
-}
-
-function trueClosest(network: VirtualNetwork, preimage: Uint8Array, count: number): Contact[] {
-  const target = keyFromDigest(sha256(preimage))
-  return [...network.peers.values()]
-    .map(({ node }) => node.self)
-    .sort((a, b) => compareDistance(target, a.key, b.key))
-    .slice(0, count)
-}
-
-function ids(contacts: readonly Contact[]): string[] {
-  return contacts.map(({ id }) => id)
-}
-
-/** The peers whose own store holds the key. */
-function holders(network: VirtualNetwork, preimage: Uint8Array): string[] {
-  const now = network.clock.wallClock()
-  return [...network.peers.values()]
-    .filter(({ node }) => node.records.get(preimage, now) !== undefined)
-    .map(({ node }) => node.self.id)
-}
-
-function at(peers: readonly VirtualPeer[], index: number): VirtualPeer {
-  const peer = peers[index]
-  if (peer === undefined) throw new Error(`no peer ${index}`)
-  return peer
 }
 
 describe('KademliaNode', () => {
