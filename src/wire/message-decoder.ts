@@ -1,0 +1,250 @@
+import { unreachable } from '../core/assert.ts'
+import type { Contact } from '../core/contact.ts'
+import { bytesEqual, keyFromDigest } from '../core/key.ts'
+import {
+  CONTACTS_PER_RESPONSE_MAX,
+  REFUSAL_BYTES_MAX,
+  REQUEST_KEY_BYTES_MAX,
+} from '../core/limits.ts'
+import type { RpcOutcome, RpcRequest, RpcType } from '../core/message.ts'
+import type { Hash } from '../core/ports.ts'
+import type { ValueRecord } from '../core/record.ts'
+import { ByteReader } from './byte-reader.ts'
+import {
+  TAG_CLOSER,
+  TAG_KADMIUM,
+  TAG_KEY,
+  TAG_PROVIDERS,
+  TAG_RECORD,
+  TAG_REFUSAL,
+  TAG_TYPE,
+  TYPES,
+} from './message-fields.ts'
+import { decodeRecord } from './record-codec.ts'
+import { WireError } from './wire-error.ts'
+
+/** What decoding needs besides the bytes. */
+export interface DecodeContext {
+  readonly hash: Hash
+  /**
+   * The contact that the `Peer` message in `bytes` from `start` up to `end` tells of, one object for equal messages where
+   * possible (peer-codec.ts reads them); `undefined`: it is none, and is left out.
+   */
+  contactOf(bytes: Uint8Array, start: number, end: number): Contact | undefined
+}
+
+/** A request and what its sender understands. */
+export interface DecodedRequest {
+  readonly request: RpcRequest
+  /** Kadmium sent it (message-fields.ts). */
+  readonly kadmium: boolean
+}
+
+/** An answer and what is learnt of its sender. */
+export interface DecodedAnswer {
+  readonly outcome: RpcOutcome
+  /** Kadmium sent it (message-fields.ts). */
+  readonly kadmium: boolean
+}
+
+/** Entries of a list of peers looked at, good or bad; what stands after them is dropped unread. */
+const PEERS_READ_MAX: number = CONTACTS_PER_RESPONSE_MAX * 2
+
+/**
+ * Reads a request. Its key is a view of `bytes`; a record's parts are copies.
+ *
+ * @throws WireError
+ */
+export function decodeRequest(bytes: Uint8Array, context: DecodeContext): DecodedRequest {
+  const fields = readFields(bytes, context, false) // contacts in a request mean nothing
+  const { kadmium, key } = fields
+  const type = typeOf(fields.type)
+  if (type === 'ping') return { request: { type }, kadmium }
+  if (key === undefined || key.length === 0) throw new WireError(`${type} without a key`)
+  if (key.length > REQUEST_KEY_BYTES_MAX) {
+    throw new WireError(`a key of ${key.length} bytes; ${REQUEST_KEY_BYTES_MAX} are allowed`)
+  }
+  const target = keyFromDigest(context.hash(key))
+  switch (type) {
+    case 'find-node':
+    case 'get-value':
+    case 'get-providers':
+      return { request: { type, key, target }, kadmium }
+    case 'put-value': {
+      const { record } = fields
+      if (record === undefined) throw new WireError('put-value without a record')
+      return { request: { type, key, target, record }, kadmium }
+    }
+    case 'add-provider':
+      return { request: { type, key, target, providers: fields.providers }, kadmium }
+    default:
+      return unreachable(type)
+  }
+}
+
+/**
+ * Reads the answer to `request`.
+ *
+ * @throws WireError, also when it is the answer to another type of request.
+ */
+export function decodeAnswer(
+  bytes: Uint8Array,
+  request: RpcRequest,
+  context: DecodeContext,
+): DecodedAnswer {
+  const fields = readFields(bytes, context, true)
+  const { kadmium, closer, providers, record } = fields
+  const type = typeOf(fields.type)
+  if (type !== request.type) throw new WireError(`an answer to ${type} after ${request.type}`)
+  if (fields.refusal !== undefined) return { outcome: refused(fields.refusal), kadmium }
+  switch (request.type) {
+    case 'ping':
+    case 'add-provider':
+      return { outcome: { ok: true, response: { type: request.type } }, kadmium }
+    case 'find-node':
+      return { outcome: { ok: true, response: { type: 'find-node', closer } }, kadmium }
+    case 'get-value':
+      return { outcome: { ok: true, response: { type: 'get-value', record, closer } }, kadmium }
+    case 'get-providers':
+      return {
+        outcome: { ok: true, response: { type: 'get-providers', providers, closer } },
+        kadmium,
+      }
+    case 'put-value': {
+      const isEcho = record !== undefined && bytesEqual(record.value, request.record.value)
+      if (kadmium || isEcho)
+        return { outcome: { ok: true, response: { type: 'put-value' } }, kadmium }
+      return { outcome: refused('the peer did not echo the value'), kadmium }
+    }
+    default:
+      return unreachable(request)
+  }
+}
+
+/**
+ * The type of a message, without reading the rest of it.
+ *
+ * @throws WireError
+ */
+export function messageType(bytes: Uint8Array): RpcType {
+  const second = bytes[1]
+  if (bytes[0] === TAG_TYPE && second !== undefined && second < 0x80) return typeOf(second)
+  const reader = new ByteReader(bytes)
+  let type = 0
+  while (reader.position < reader.end) {
+    const tag = reader.varint()
+    if (tag === TAG_TYPE) type = reader.varint()
+    else reader.skip(tag)
+  }
+  return typeOf(type)
+}
+
+/** The fields of a message that was read. */
+interface Fields {
+  type: number
+  key: Uint8Array | undefined
+  record: ValueRecord | undefined
+  closer: readonly Contact[]
+  providers: readonly Contact[]
+  refusal: string | undefined
+  kadmium: boolean
+}
+
+const NO_CONTACTS: readonly Contact[] = []
+
+function readFields(bytes: Uint8Array, context: DecodeContext, withCloser: boolean): Fields {
+  const reader = new ByteReader(bytes)
+  const fields: Fields = {
+    type: 0,
+    key: undefined,
+    record: undefined,
+    closer: NO_CONTACTS,
+    providers: NO_CONTACTS,
+    refusal: undefined,
+    kadmium: false,
+  }
+  let closer: PeerList | undefined
+  let providers: PeerList | undefined
+  while (reader.position < reader.end) {
+    const tag = reader.varint()
+    switch (tag) {
+      case TAG_TYPE:
+        fields.type = reader.varint()
+        break
+      case TAG_KADMIUM:
+        fields.kadmium = reader.varint() !== 0
+        break
+      case TAG_KEY:
+        fields.key = takeView(reader)
+        break
+      case TAG_RECORD: {
+        const end = reader.fieldEnd()
+        fields.record = decodeRecord(bytes, reader.position, end)
+        reader.position = end
+        break
+      }
+      case TAG_CLOSER:
+        if (withCloser) {
+          closer ??= new PeerList(context)
+          closer.take(reader)
+        } else reader.skip(tag)
+        break
+      case TAG_PROVIDERS:
+        providers ??= new PeerList(context)
+        providers.take(reader)
+        break
+      case TAG_REFUSAL:
+        fields.refusal = refusalText(takeView(reader))
+        break
+      default:
+        reader.skip(tag)
+    }
+  }
+  if (closer !== undefined) fields.closer = closer.contacts
+  if (providers !== undefined) fields.providers = providers.contacts
+  return fields
+}
+
+/** The contacts of one repeated field, as many as are taken. */
+class PeerList {
+  readonly contacts: Contact[] = []
+  readonly #context: DecodeContext
+  #read = 0
+
+  constructor(context: DecodeContext) {
+    this.#context = context
+  }
+
+  take(reader: ByteReader): void {
+    const end = reader.fieldEnd()
+    if (this.#read < PEERS_READ_MAX && this.contacts.length < CONTACTS_PER_RESPONSE_MAX) {
+      this.#read += 1
+      const contact = this.#context.contactOf(reader.bytes, reader.position, end)
+      if (contact !== undefined) this.contacts.push(contact)
+    }
+    reader.position = end
+  }
+}
+
+function typeOf(number: number): RpcType {
+  const type = TYPES[number]
+  if (type === undefined) throw new WireError(`a message of unknown type ${number}`)
+  return type
+}
+
+function takeView(reader: ByteReader): Uint8Array {
+  const end = reader.fieldEnd()
+  const view = reader.bytes.subarray(reader.position, end)
+  reader.position = end
+  return view
+}
+
+function refused(reason: string): RpcOutcome {
+  return { ok: false, failure: { type: 'refused', reason } }
+}
+
+/** A stranger's text, for people: bounded, and without what could play tricks on a terminal. */
+function refusalText(bytes: Uint8Array): string {
+  const text = new TextDecoder().decode(bytes.subarray(0, REFUSAL_BYTES_MAX))
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, ' ').trim()
+}

@@ -1,0 +1,174 @@
+import { unreachable } from '../core/assert.ts'
+import type { Contact } from '../core/contact.ts'
+import { REFUSAL_BYTES_MAX } from '../core/limits.ts'
+import type { RpcOutcome, RpcRequest, RpcResponse } from '../core/message.ts'
+import type { ValueRecord } from '../core/record.ts'
+import {
+  TAG_CLOSER,
+  TAG_KADMIUM,
+  TAG_KEY,
+  TAG_PROVIDERS,
+  TAG_RECORD,
+  TAG_REFUSAL,
+  TAG_TYPE,
+  TYPE_NUMBERS,
+} from './message-fields.ts'
+import { encodePeer } from './peer-codec.ts'
+import { recordSize, writeRecord } from './record-codec.ts'
+import { lengthPrefixedSize, varintSize, writeLengthPrefixed, writeVarint } from './varint.ts'
+
+/** How a message is written. */
+export interface Encoding {
+  /** With its length before it, as it goes on a stream. */
+  readonly framed: boolean
+  /** Whether it says that Kadmium wrote it (message-fields.ts). */
+  readonly kadmium: boolean
+  /** What a record says of when it was received if it does not know: RFC 3339, or ''. */
+  readonly timeReceived: string
+}
+
+/** A bare message, as the specification has it. */
+export const PLAIN: Encoding = { framed: false, kadmium: false, timeReceived: '' }
+
+/** The bytes of a request. */
+export function encodeRequest(request: RpcRequest, encoding: Encoding = PLAIN): Uint8Array {
+  const type = request.type
+  switch (type) {
+    case 'ping':
+      return write({ ...NOTHING, type: TYPE_NUMBERS.ping }, encoding)
+    case 'find-node':
+    case 'get-value':
+    case 'get-providers':
+      return write({ ...NOTHING, type: TYPE_NUMBERS[type], key: request.key }, encoding)
+    case 'put-value': {
+      const { key, record } = request
+      return write({ ...NOTHING, type: TYPE_NUMBERS[type], key, record }, encoding)
+    }
+    case 'add-provider': {
+      const { key, providers } = request
+      return write({ ...NOTHING, type: TYPE_NUMBERS[type], key, providers }, encoding)
+    }
+    default:
+      return unreachable(request)
+  }
+}
+
+/**
+ * The bytes of an answer to `request`.
+ *
+ * @param bareEcho The asker takes a stored value's acknowledgement without the value in it.
+ */
+export function encodeAnswer(
+  request: RpcRequest,
+  outcome: RpcOutcome,
+  encoding: Encoding = PLAIN,
+  bareEcho = false,
+): Uint8Array {
+  const type = TYPE_NUMBERS[request.type]
+  if (!outcome.ok) {
+    const refusal = shortened(outcome.failure.reason ?? outcome.failure.type)
+    return write({ ...NOTHING, type, refusal }, encoding)
+  }
+  return write(draftOf(request, outcome.response, bareEcho), encoding)
+}
+
+function draftOf(request: RpcRequest, response: RpcResponse, bareEcho: boolean): Draft {
+  const type = TYPE_NUMBERS[response.type]
+  switch (response.type) {
+    case 'ping':
+      return { ...NOTHING, type }
+    case 'find-node':
+      return { ...NOTHING, type, closer: response.closer }
+    case 'get-value':
+      return { ...NOTHING, type, record: response.record, closer: response.closer }
+    case 'get-providers':
+      return { ...NOTHING, type, closer: response.closer, providers: response.providers }
+    case 'put-value':
+      if (bareEcho || request.type !== 'put-value') return { ...NOTHING, type }
+      return { ...NOTHING, type, key: request.key, record: request.record }
+    case 'add-provider':
+      return { ...NOTHING, type }
+    default:
+      return unreachable(response)
+  }
+}
+
+/** The fields of a message to be written. */
+interface Draft {
+  readonly type: number
+  readonly key: Uint8Array | undefined
+  readonly record: ValueRecord | undefined
+  readonly closer: readonly Contact[]
+  readonly providers: readonly Contact[]
+  readonly refusal: Uint8Array | undefined
+}
+
+const NOTHING: Omit<Draft, 'type'> = {
+  key: undefined,
+  record: undefined,
+  closer: [],
+  providers: [],
+  refusal: undefined,
+}
+
+/** Measures first, then writes into one buffer of exactly that size. */
+function write(draft: Draft, encoding: Encoding): Uint8Array {
+  const { key, record, refusal } = draft
+  const recordBytes = record === undefined ? 0 : recordSize(record, encoding.timeReceived)
+  let size = draft.type === 0 ? 0 : 2 // proto3 leaves out what is zero
+  if (key !== undefined) size += 1 + lengthPrefixedSize(key.length)
+  if (record !== undefined) size += 1 + lengthPrefixedSize(recordBytes)
+  size += peersSize(draft.closer) + peersSize(draft.providers)
+  if (refusal !== undefined) size += 2 + lengthPrefixedSize(refusal.length)
+  if (encoding.kadmium) size += 3
+  const prefix = encoding.framed ? varintSize(size) : 0
+  const bytes = new Uint8Array(prefix + size)
+  let at = encoding.framed ? writeVarint(bytes, 0, size) : 0
+  if (draft.type !== 0) {
+    bytes[at] = TAG_TYPE
+    bytes[at + 1] = draft.type
+    at += 2
+  }
+  if (key !== undefined) {
+    bytes[at] = TAG_KEY
+    at = writeLengthPrefixed(bytes, at + 1, key)
+  }
+  if (record !== undefined) {
+    bytes[at] = TAG_RECORD
+    at = writeRecord(bytes, writeVarint(bytes, at + 1, recordBytes), record, encoding.timeReceived)
+  }
+  at = writePeers(bytes, at, TAG_CLOSER, draft.closer)
+  at = writePeers(bytes, at, TAG_PROVIDERS, draft.providers)
+  if (refusal !== undefined) {
+    at = writeLengthPrefixed(bytes, writeVarint(bytes, at, TAG_REFUSAL), refusal)
+  }
+  if (encoding.kadmium) bytes[writeVarint(bytes, at, TAG_KADMIUM)] = 1
+  return bytes
+}
+
+function peersSize(contacts: readonly Contact[]): number {
+  let size = 0
+  for (const contact of contacts) size += 1 + lengthPrefixedSize(encodePeer(contact).length)
+  return size
+}
+
+function writePeers(
+  bytes: Uint8Array,
+  at: number,
+  tag: number,
+  contacts: readonly Contact[],
+): number {
+  let position = at
+  for (const contact of contacts) {
+    bytes[position] = tag
+    position = writeLengthPrefixed(bytes, position + 1, encodePeer(contact))
+  }
+  return position
+}
+
+/** The text as UTF-8, cut to the limit between two characters. */
+function shortened(reason: string): Uint8Array {
+  const bytes = new Uint8Array(REFUSAL_BYTES_MAX)
+  const { written } = new TextEncoder().encodeInto(reason, bytes)
+  return bytes.subarray(0, written)
+}
