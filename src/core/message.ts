@@ -15,6 +15,8 @@ export type RpcRequest =
       readonly key: Uint8Array
       readonly target: Key
       readonly record: ValueRecord
+      /** Compare-and-set: refused as stale by a holder whose version of the key is another (Kadmium's field 101). */
+      readonly ifVersion?: number
     }
   | {
       readonly type: 'add-provider'
@@ -49,7 +51,8 @@ export type RpcResponse =
  *
  * - `timeout`: the deadline passed; the peer may have acted on the request.
  * - `unreachable`: no connection could be made; the peer did not see the request.
- * - `refused`: the peer answered that it will not (a full store, an invalid record, a stale writer); `reason` says why.
+ * - `refused`: the peer answered that it will not (a full store, an invalid record, a stale writer); `reason` says why. A
+ *   refusal of a write begins with its `RefusalCode` and a colon.
  * - `malformed`: the answer broke the protocol.
  * - `aborted`: our own side gave up the request.
  */

@@ -44,7 +44,8 @@ export interface StoreOutcome {
 /**
  * Stores something at the k peers closest to its key (Kademlia, section 2.3), a value or a provider: a lookup, then one
  * request to each of the k closest at once. Where one fails the next closest takes its place, until k hold it or nobody is
- * left.
+ * left. Where one refuses what is stored for its own sake, stale or invalid, nobody takes its place: a peer that knows
+ * less would only take in what those responsible have refused.
  */
 export class StoreAtClosest implements Operation<StoreOutcome> {
   readonly #init: StoreInit
@@ -56,7 +57,9 @@ export class StoreAtClosest implements Operation<StoreOutcome> {
   #targets: Contact[] | undefined
   #nextTarget = 0
   readonly #underWay = new Set<Contact>()
-  /** Other peers that shall hold the value. */
+  /** Other peers that shall hold it. */
+  #target = 0
+  /** The same without those that refused it for its own sake: nobody takes their place. */
   #wanted = 0
   #selfIsNear = false
   #complete = false
@@ -93,7 +96,9 @@ export class StoreAtClosest implements Operation<StoreOutcome> {
     if (this.#targets === undefined) {
       this.#lookup.onFailure(from, failure, now)
     } else {
-      if (this.#underWay.delete(from)) this.#failed.push({ peer: from, failure })
+      if (!this.#underWay.delete(from)) return
+      this.#failed.push({ peer: from, failure })
+      if (isOurFault(failure)) this.#wanted -= 1
     }
   }
 
@@ -130,12 +135,13 @@ export class StoreAtClosest implements Operation<StoreOutcome> {
     this.#selfIsNear =
       this.#init.selfHolds &&
       (kth === undefined || compareDistance(target, selfKey, kth.contact.key) < 0)
-    this.#wanted = Math.min(this.#selfIsNear ? k - 1 : k, answered.length)
+    this.#target = Math.min(this.#selfIsNear ? k - 1 : k, answered.length)
+    this.#wanted = this.#target
   }
 
   #end(): Step<StoreOutcome> {
     for (const peer of this.#underWay) this.#failed.push({ peer, failure: { type: 'timeout' } })
-    const target = this.#wanted + (this.#selfIsNear ? 1 : 0)
+    const target = this.#target + (this.#selfIsNear ? 1 : 0)
     const holders = this.#stored.length + (this.#selfIsNear ? 1 : 0)
     const quorum = this.#init.quorum === 0 ? Math.ceil(target / 2) : this.#init.quorum
     this.#result = {
@@ -151,4 +157,9 @@ export class StoreAtClosest implements Operation<StoreOutcome> {
     }
     return { type: 'done', result: this.#result }
   }
+}
+
+/** Whether the peer found fault with what was to be stored, and not with itself. */
+function isOurFault({ type, reason = '' }: RpcFailure): boolean {
+  return type === 'refused' && /^(stale|invalid|expired|too-large): /.test(reason)
 }

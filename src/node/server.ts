@@ -14,6 +14,8 @@ import type { RecordOrigin, ValueRecord } from '../core/record.ts'
 import type { RecordStore } from '../core/record-store.ts'
 import type { RoutingTable } from '../core/routing-table.ts'
 
+type PutRequest = Extract<RpcRequest, { type: 'put-value' }>
+
 /** What the server side decides: the answer, and what must be durable before it is given. */
 export interface Answer {
   readonly outcome: RpcOutcome
@@ -55,7 +57,7 @@ export class Server {
       case 'get-value':
         return this.#getValue(from, request.key, request.target)
       case 'put-value':
-        return this.#putValue(request.key, request.target, request.record)
+        return this.#putValue(request)
       case 'add-provider':
         return this.#addProvider(from, request.key, request.target, request.providers)
       case 'get-providers':
@@ -89,12 +91,17 @@ export class Server {
     return answered({ type: 'get-value', record, closer: this.#closer(from, target) })
   }
 
-  #putValue(key: Uint8Array, target: Key, record: ValueRecord): Answer {
-    if (!bytesEqual(key, record.key)) return refused('the record is of another key')
+  #putValue({ key, target, record, ifVersion }: PutRequest): Answer {
+    if (!bytesEqual(key, record.key)) return refused('invalid: the record is of another key')
     const now = this.#ports.clock.wallClock()
     const { origin, lifetimeMs } = this.#place(target)
-    const bounded = withLifetime(record, lifetimeMs)
-    const result = this.#records.put({ record: bounded, target, origin, now })
+    const result = this.#records.put({
+      record: withLifetime(record, lifetimeMs),
+      target,
+      origin,
+      now,
+      ...(ifVersion === undefined ? {} : { ifVersion }),
+    })
     switch (result.type) {
       case 'stored':
         this.#tellStored(key, origin, result.evicted)
@@ -102,7 +109,7 @@ export class Server {
       case 'unchanged':
         return { outcome: { ok: true, response: { type: 'put-value' } }, write: [] }
       case 'refused':
-        return refused(result.reason)
+        return refused(`${result.code}: ${result.reason}`)
       default:
         return unreachable(result)
     }

@@ -99,11 +99,24 @@ export class Values {
     const lookup = this.#init.lookups.prepare(find, given)
     const quorum = checkQuorum(given.quorum ?? options.putQuorum, options.k)
     if (lookup.seeds.length === 0 && !this.#init.isServer()) throw noPeers()
-    if (given.keep !== false) await this.#keep(record, target, given)
-    const request = { type: 'put-value', key, target, record } as const
-    const operation = new StoreAtClosest({ lookup, request, quorum, selfHolds: this.#holds(given) })
+    const { ifVersion } = given
+    // A conditional write must not stand here while the network refuses it: it is kept when it has succeeded.
+    const keepsFirst = given.keep !== false && ifVersion === undefined
+    if (keepsFirst) await this.#keep(record, target, given)
+    else if (given.keep !== false) this.#checkVersion(key, ifVersion)
+    const request = {
+      type: 'put-value',
+      key,
+      target,
+      record,
+      ...(ifVersion === undefined ? {} : { ifVersion }),
+    } as const
+    const selfHolds = keepsFirst && this.#init.isServer()
+    const operation = new StoreAtClosest({ lookup, request, quorum, selfHolds })
     const outcome = await runner.run('put', target, operation, given)
-    return this.#putResult(key, outcome, clock.now() - startedAt)
+    const result = this.#putResult(key, outcome, clock.now() - startedAt)
+    if (given.keep !== false && !keepsFirst) await this.#keep(record, target, given)
+    return result
   }
 
   /** See `KademliaNode.get`. */
@@ -128,26 +141,24 @@ export class Values {
     return this.#getResult(key, target, outcome, ports.clock.now() - startedAt)
   }
 
-  #holds(given: PutOptions): boolean {
-    return given.keep !== false && this.#init.isServer()
+  /** Refuses a conditional write at once if the own copy tells that it is late. */
+  #checkVersion(key: Uint8Array, ifVersion: number | undefined): void {
+    const { records, ports } = this.#init
+    const held = records.get(key, ports.clock.wallClock())
+    if (ifVersion === undefined || held === undefined || held.version === ifVersion) return
+    throw staleWrite(`version ${ifVersion} was expected, version ${held.version} is held`)
   }
 
   /** Keeps the own copy durably before the network hears of the value. */
   async #keep(record: ValueRecord, target: Key, given: PutOptions): Promise<void> {
     const { ports, records, replication } = this.#init
-    const { ifVersion, ttlMs } = given
+    const { ttlMs } = given
     const now = ports.clock.wallClock()
-    const result = records.put({
-      record,
-      target,
-      origin: 'owner',
-      now,
-      ...(ifVersion === undefined ? {} : { ifVersion }),
-    })
+    const result = records.put({ record, target, origin: 'owner', now })
     if (result.type === 'refused') {
       switch (result.code) {
         case 'stale':
-          throw new KadmiumError('ERR_STALE_WRITE', result.reason)
+          throw staleWrite(result.reason)
         case 'full':
           throw new KadmiumError('ERR_STORE_FULL', result.reason)
         default:
@@ -183,6 +194,8 @@ export class Values {
       return { key, stored, failed, target, quorum: 1, hops, requests, durationMs }
     }
     if (!outcome.quorumMet) {
+      const stale = failed.find(({ failure }) => failure.reason?.startsWith('stale: '))
+      if (stale !== undefined) throw staleWrite(describe(stale))
       const details = { stored: stored.length, quorum, target, failed: failed.length }
       if (outcome.target === 0) throw noPeers(outcome.requests)
       throw new KadmiumError(
@@ -291,6 +304,10 @@ export function tooLarge(size: number, limit: number): KadmiumError {
     `the value has ${size} bytes, the limit is ${limit} bytes (option \`valueBytesMax\`)`,
     { details: { size, limit } },
   )
+}
+
+function staleWrite(why: string): KadmiumError {
+  return new KadmiumError('ERR_STALE_WRITE', `a newer value stands already: ${why}`)
 }
 
 function checkQuorum(quorum: number, k: number): number {

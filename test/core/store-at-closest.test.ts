@@ -97,6 +97,16 @@ describe('StoreAtClosest', () => {
     expect(run.result.failed).toEqual(stubborn.map((peer) => ({ peer, failure })))
   })
 
+  it('asks nobody else where one refuses the value for its own sake', () => {
+    const failure = { type: 'refused', reason: 'stale: version 3 is held' } as const
+    const run = runScripted(
+      put(),
+      network(peers.slice(0, 8), () => ({ failure })),
+    )
+    expect(stores(run)).toEqual(peers.slice(0, 8))
+    expect(run.result).toMatchObject({ stored: [], target: 8, quorumMet: false })
+  })
+
   it('takes peers it only heard of when too few of those that answered store', () => {
     const stubborn = peers.slice(0, 35)
     const run = runScripted(

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { Contact } from '../../src/core/contact.ts'
 import type { NodeOptions } from '../../src/core/options.ts'
 import { at, holders, ids, trueClosest } from '../support/holders.ts'
 import { sha256Key } from '../support/values.ts'
@@ -213,7 +214,10 @@ describe('Providers', () => {
     const target = self.key
     for (const [key, provider] of [
       [bytes('k'), at(peers, 2).node.self],
-      [bytes('k'), { ...self, addresses: [] }],
+      [
+        bytes('k'),
+        new Contact({ id: self.id, idBytes: self.idBytes, key: self.key, addresses: [] }),
+      ],
       [new Uint8Array(81), self],
     ] as const) {
       const request = { type: 'add-provider', key, target, providers: [provider] } as const

@@ -1,0 +1,73 @@
+import { describe, expect, it } from 'vitest'
+import { at, holders } from '../support/holders.ts'
+import { signedValue } from '../support/values.ts'
+import { VirtualNetwork } from '../support/virtual-network.ts'
+
+const HOUR = 3_600_000
+
+function bytes(text: string): Uint8Array {
+  return new TextEncoder().encode(text)
+}
+
+const KEY = bytes('/kv/greeting')
+const MUTABLE = bytes('/mutable/writer/page')
+
+describe('versions', () => {
+  it('a deleted key stays deleted when a peer that slept through it returns with its old copy', async () => {
+    const network = new VirtualNetwork()
+    const peers = await network.spawnMany(20, { k: 5 })
+    const writer = at(peers, 0).node
+    await network.clock.until(writer.put(KEY, signedValue(KEY, 'w', { value: 'v', version: 1 })))
+    const sleeper = holders(network, KEY).find((id) => id !== 'peer-0') ?? ''
+    const { storage } = network.peers.get(sleeper) ?? at(peers, 0)
+    network.kill(sleeper)
+    const tombstone = signedValue(KEY, 'w', { value: '', version: 2, deleted: true })
+    await network.clock.until(writer.put(KEY, tombstone))
+    await network.clock.pass(HOUR)
+    const again = await network.spawn(sleeper, { k: 5 }, storage)
+    expect(again.node.records.get(KEY, network.clock.wallClock())?.deleted).toBe(false)
+    await network.clock.until(again.node.join(again.node.savedContacts()))
+    await network.clock.pass(3 * HOUR)
+    for (const { node } of network.peers.values()) {
+      await expect(network.clock.until(node.get(KEY, { quorum: 5 }))).rejects.toMatchObject({
+        code: 'ERR_NOT_FOUND',
+      })
+      const held = node.records.get(KEY, network.clock.wallClock())
+      expect(held?.deleted ?? true).toBe(true)
+    }
+  })
+
+  it('refuses a writer that comes late, at the replicas', async () => {
+    const network = new VirtualNetwork()
+    const peers = await network.spawnMany(20, { k: 5 })
+    const write = (peer: number, value: string, version: number, ifVersion?: number) =>
+      network.clock.until(
+        at(peers, peer).node.put(MUTABLE, signedValue(MUTABLE, 'writer', { value, version }), {
+          ...(ifVersion === undefined ? {} : { ifVersion }),
+        }),
+      )
+    await write(1, 'first', 1)
+    await write(2, 'second', 2, 1)
+    await expect(write(3, 'late', 2, 1)).rejects.toMatchObject({ code: 'ERR_STALE_WRITE' })
+    await expect(write(4, 'old', 1)).rejects.toMatchObject({ code: 'ERR_STALE_WRITE' })
+    const got = await network.clock.until(at(peers, 9).node.get(MUTABLE, { quorum: 5 }))
+    expect(Buffer.from(got.value).toString()).toContain('second')
+    await write(3, 'third', 3, 2)
+  })
+
+  it('does not keep a conditional write that the network refused', async () => {
+    const network = new VirtualNetwork()
+    const peers = await network.spawnMany(20, { k: 4 })
+    const value = (text: string, version: number) =>
+      signedValue(MUTABLE, 'writer', { value: text, version })
+    await network.clock.until(at(peers, 1).node.put(MUTABLE, value('first', 5)))
+    const outsider = peers.findIndex(
+      ({ node }) => !holders(network, MUTABLE).includes(node.self.id),
+    )
+    const { node } = at(peers, outsider)
+    const late = node.put(MUTABLE, value('late', 4), { ifVersion: 3 })
+    await expect(network.clock.until(late)).rejects.toMatchObject({ code: 'ERR_STALE_WRITE' })
+    expect(node.records.get(MUTABLE, network.clock.wallClock())).toBeUndefined()
+    expect(node.status().publications).toBe(0)
+  })
+})
