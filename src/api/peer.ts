@@ -1,0 +1,144 @@
+/** Options of every call that goes to the network. */
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined
+  /** ms; `undefined`: the peer's default. */
+  readonly timeoutMs?: number | undefined
+}
+
+/** What may be said of a value that is put. */
+export interface PutInput extends CallOptions {
+  /** A key text; `undefined` for an immutable value. */
+  readonly key: string | undefined
+  readonly value: Uint8Array
+  readonly kind: 'immutable' | 'mutable' | 'by-key'
+  readonly ttlMs?: number | undefined
+  readonly quorum?: number | undefined
+  readonly ifSequence?: number | undefined
+}
+
+/** A peer that did not do what was asked, and why. */
+export interface FailedPeer {
+  readonly peer: string
+  readonly type: string
+  readonly reason: string
+}
+
+/** What a put did. */
+export interface PutOutput {
+  readonly key: string
+  readonly stored: readonly string[]
+  readonly failed: readonly FailedPeer[]
+  readonly target: number
+  readonly quorum: number
+  readonly version: number
+  readonly durationMs: number
+  readonly requests: number
+}
+
+/** What a get found. */
+export interface GetOutput {
+  readonly key: string
+  readonly value: Uint8Array
+  readonly writer: string | undefined
+  readonly version: number
+  readonly writtenAtMs: number | undefined
+  readonly expiresAtMs: number | undefined
+  readonly from: string | undefined
+  readonly agreed: number
+  readonly hops: number
+  readonly requests: number
+  readonly durationMs: number
+}
+
+/** A peer and its addresses, as texts. */
+export interface PeerOutput {
+  readonly id: string
+  readonly addresses: readonly string[]
+}
+
+/** A request of a lookup, as it happens. */
+export interface LookupStepOutput {
+  readonly type: 'sent' | 'answered' | 'failed'
+  readonly peer: string
+  readonly hop: number
+  readonly prefixLength: number
+  readonly atMs: number
+  readonly tookMs: number
+  readonly contacts: number
+  readonly added: number
+  readonly failure: string | undefined
+}
+
+/** What a lookup found. */
+export interface LookupOutput {
+  readonly closest: readonly (PeerOutput & { prefixLength: number; self: boolean })[]
+  readonly target: string
+  readonly complete: boolean
+  readonly hops: number
+  readonly requests: number
+  readonly failures: number
+  readonly durationMs: number
+}
+
+/** How a peer is. */
+export interface StatusOutput {
+  readonly id: string
+  readonly key: string
+  readonly addresses: readonly string[]
+  readonly mode: 'client' | 'server'
+  readonly uptimeMs: number
+  readonly contacts: number
+  readonly buckets: number
+  readonly connections: number
+  readonly records: number
+  readonly recordBytes: number
+  readonly providerKeys: number
+  readonly publications: number
+  readonly operations: number
+  readonly networkSize: number | undefined
+  /** What is wrong; empty: it is well. */
+  readonly problems: readonly string[]
+  readonly version: string
+  readonly protocol: string
+  readonly k: number
+  readonly alpha: number
+}
+
+/** A contact in the table. */
+export interface ContactOutput extends PeerOutput {
+  readonly key: string
+  readonly prefixLength: number
+  readonly lastSeenMs: number
+  readonly failures: number
+  readonly connected: boolean
+}
+
+/** A bucket of the table. */
+export interface BucketOutput {
+  readonly prefixLength: number
+  readonly peers: readonly ContactOutput[]
+  readonly replacements: number
+}
+
+/** What the API serves: a running peer in terms of texts and bytes. All calls reject with `KadmiumError`. */
+export interface ApiPeer {
+  put(input: PutInput): Promise<PutOutput>
+  get(key: string, options: CallOptions & { quorum?: number | undefined }): Promise<GetOutput>
+  delete(key: string, options: CallOptions & { quorum?: number | undefined }): Promise<PutOutput>
+  provide(
+    cid: string,
+    options: CallOptions,
+  ): Promise<Pick<PutOutput, 'stored' | 'failed' | 'target' | 'durationMs'>>
+  findProviders(
+    cid: string,
+    options: CallOptions & { count?: number | undefined; found: (peer: PeerOutput) => void },
+  ): Promise<void>
+  findPeer(id: string, options: CallOptions): Promise<PeerOutput>
+  lookup(
+    key: string,
+    options: CallOptions & { step?: ((step: LookupStepOutput) => void) | undefined },
+  ): Promise<LookupOutput>
+  status(): StatusOutput
+  peers(): readonly ContactOutput[]
+  table(): readonly BucketOutput[]
+}

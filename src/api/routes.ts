@@ -1,0 +1,234 @@
+import type { ConnectRouter, HandlerContext, ServiceImpl } from '@connectrpc/connect'
+import { KadmiumError } from '../core/errors.ts'
+import { EventQueue } from './event-queue.ts'
+import { Kadmium, Kind, LookupStep_Type } from './gen/kadmium/v1/kadmium_pb.ts'
+import { KV } from './gen/kv/kv_pb.ts'
+import type {
+  ApiPeer,
+  CallOptions,
+  ContactOutput,
+  GetOutput,
+  LookupOutput,
+  LookupStepOutput,
+  PeerOutput,
+  PutOutput,
+} from './peer.ts'
+import { toConnectError } from './status.ts'
+
+/** Events of a stream that may wait for a slow reader. */
+const EVENTS_MAX = 10_000
+
+/** The services of the API over one peer. */
+export function apiRoutes(peer: ApiPeer): (router: ConnectRouter) => void {
+  return (router) => {
+    router.service(Kadmium, kadmiumService(peer))
+    router.service(KV, kvService(peer))
+  }
+}
+
+function kadmiumService(peer: ApiPeer): Partial<ServiceImpl<typeof Kadmium>> {
+  return {
+    put: ({ key, value, kind, ttlMs, quorum, ifSequence, timeoutMs }, context) =>
+      answer(async () => {
+        const output = await peer.put({
+          key: key === '' ? undefined : key,
+          value,
+          kind: kindOf(kind),
+          ttlMs: given(Number(ttlMs)),
+          quorum: given(quorum),
+          ifSequence: ifSequence === undefined ? undefined : Number(ifSequence),
+          ...callOptions(timeoutMs, context),
+        })
+        return putResponse(output)
+      }),
+    get: ({ key, quorum, timeoutMs }, context) =>
+      answer(async () => {
+        const options = { quorum: given(quorum), ...callOptions(timeoutMs, context) }
+        return getResponse(await peer.get(key, options))
+      }),
+    delete: ({ key, quorum, timeoutMs }, context) =>
+      answer(async () => {
+        const options = { quorum: given(quorum), ...callOptions(timeoutMs, context) }
+        return putResponse(await peer.delete(key, options))
+      }),
+    provide: ({ cid, timeoutMs }, context) =>
+      answer(async () => {
+        const { stored, failed, ...rest } = await peer.provide(cid, callOptions(timeoutMs, context))
+        return { stored: [...stored], failed: [...failed], ...rest }
+      }),
+    findProviders: ({ cid, count, timeoutMs }, context) =>
+      stream<PeerOutput, { id: string; addresses: string[] }>(
+        (found) =>
+          peer.findProviders(cid, {
+            count: given(count),
+            found,
+            ...callOptions(timeoutMs, context),
+          }),
+        peerInfo,
+      ),
+    findPeer: ({ peer: id, timeoutMs }, context) =>
+      answer(async () => peerInfo(await peer.findPeer(id, callOptions(timeoutMs, context)))),
+    lookup: ({ key, trace, timeoutMs }, context) =>
+      stream<LookupStepOutput | LookupOutput, ReturnType<typeof lookupEvent>>(async (push) => {
+        const options = callOptions(timeoutMs, context)
+        push(await peer.lookup(key, { ...options, step: trace ? push : undefined }))
+      }, lookupEvent),
+    status: () =>
+      answer(() => {
+        const { problems, networkSize, addresses, recordBytes, ...rest } = peer.status()
+        return {
+          ...rest,
+          addresses: [...addresses],
+          recordBytes: BigInt(recordBytes),
+          networkSize: networkSize ?? 0,
+          healthy: problems.length === 0,
+          problems: [...problems],
+        }
+      }),
+    peers: () => answer(() => ({ peers: peer.peers().map(contactMessage) })),
+    table: () =>
+      answer(() => {
+        const { k, key } = peer.status()
+        const buckets = peer.table().map(({ peers, ...bucket }) => ({
+          ...bucket,
+          peers: peers.map(contactMessage),
+        }))
+        return { buckets, k, key }
+      }),
+  }
+}
+
+function kvService(peer: ApiPeer): ServiceImpl<typeof KV> {
+  return {
+    set: ({ key, value }, context) =>
+      answer(async () => {
+        const bytes = new TextEncoder().encode(value)
+        await peer.put({ key, value: bytes, kind: 'by-key', ...callOptions(0, context) })
+        return { success: true, value }
+      }),
+    get: ({ key }, context) =>
+      answer(async () => {
+        try {
+          const { value } = await peer.get(key, callOptions(0, context))
+          return { success: true, value: new TextDecoder().decode(value) }
+        } catch (error) {
+          if (error instanceof KadmiumError && error.code === 'ERR_NOT_FOUND') {
+            return { success: false, value: '' }
+          }
+          throw error
+        }
+      }),
+  }
+}
+
+async function answer<Result>(work: () => Promise<Result> | Result): Promise<Result> {
+  try {
+    return await work()
+  } catch (error) {
+    throw toConnectError(error)
+  }
+}
+
+async function* stream<Item, Message>(
+  work: (push: (item: Item) => void) => Promise<void>,
+  toMessage: (item: Item) => Message,
+): AsyncGenerator<Message, void, undefined> {
+  const queue = new EventQueue<Item>(EVENTS_MAX)
+  work((item) => queue.push(item)).then(
+    () => queue.close(),
+    (error: unknown) => queue.fail(error),
+  )
+  try {
+    for await (const item of queue) yield toMessage(item)
+  } catch (error) {
+    throw toConnectError(error)
+  }
+}
+
+/** A call ends with its caller and at the earlier of the two deadlines that he may set. */
+function callOptions(timeoutMs: number, context: HandlerContext): CallOptions {
+  const left = context.timeoutMs()
+  const wanted = given(timeoutMs)
+  const timeout = left === undefined ? wanted : Math.min(left, wanted ?? left)
+  return {
+    signal: context.signal,
+    timeoutMs: timeout === undefined ? undefined : Math.max(1, timeout),
+  }
+}
+
+/** Zero means that nothing was said. */
+function given(value: number): number | undefined {
+  return value === 0 ? undefined : value
+}
+
+function kindOf(kind: Kind): 'immutable' | 'mutable' | 'by-key' {
+  if (kind === Kind.IMMUTABLE) return 'immutable'
+  return kind === Kind.MUTABLE ? 'mutable' : 'by-key'
+}
+
+function putResponse({ stored, failed, version, ...rest }: PutOutput): {
+  stored: string[]
+  failed: { peer: string; type: string; reason: string }[]
+  version: bigint
+  key: string
+  target: number
+  quorum: number
+  durationMs: number
+  requests: number
+} {
+  return { ...rest, stored: [...stored], failed: [...failed], version: BigInt(version) }
+}
+
+function getResponse(output: GetOutput): {
+  key: string
+  value: Uint8Array<ArrayBuffer>
+  writer: string
+  version: bigint
+  writtenAtMs: bigint
+  expiresAtMs: bigint
+  from: string
+  agreed: number
+  hops: number
+  requests: number
+  durationMs: number
+} {
+  const { value, writer, version, writtenAtMs, expiresAtMs, from, ...rest } = output
+  return {
+    ...rest,
+    value: new Uint8Array(value),
+    writer: writer ?? '',
+    version: BigInt(version),
+    writtenAtMs: BigInt(writtenAtMs ?? 0),
+    expiresAtMs: BigInt(expiresAtMs ?? 0),
+    from: from ?? '',
+  }
+}
+
+function peerInfo({ id, addresses }: PeerOutput): { id: string; addresses: string[] } {
+  return { id, addresses: [...addresses] }
+}
+
+function contactMessage({
+  addresses,
+  ...contact
+}: ContactOutput): Omit<ContactOutput, 'addresses'> & { addresses: string[] } {
+  return { ...contact, addresses: [...addresses] }
+}
+
+const STEP_TYPES = {
+  sent: LookupStep_Type.SENT,
+  answered: LookupStep_Type.ANSWERED,
+  failed: LookupStep_Type.FAILED,
+} as const
+
+function lookupEvent(item: LookupStepOutput | LookupOutput) {
+  if ('closest' in item) {
+    const closest = item.closest.map(({ addresses, ...peer }) => ({
+      ...peer,
+      addresses: [...addresses],
+    }))
+    return { event: { case: 'result' as const, value: { ...item, closest } } }
+  }
+  const step = { ...item, type: STEP_TYPES[item.type], failure: item.failure ?? '' }
+  return { event: { case: 'step' as const, value: step } }
+}

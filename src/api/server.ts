@@ -1,0 +1,155 @@
+import { timingSafeEqual } from 'node:crypto'
+import { chmod, unlink } from 'node:fs/promises'
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http'
+import { createServer as createHttp2Server, type ServerHttp2Session } from 'node:http2'
+import { type AddressInfo, createServer, type Server as NetServer, type Socket } from 'node:net'
+import { Code, ConnectError, type Interceptor } from '@connectrpc/connect'
+import { connectNodeAdapter } from '@connectrpc/connect-node'
+import { KadmiumError } from '../core/errors.ts'
+import { type ApiAddress, apiAddressToText, isLoopback } from './address.ts'
+import type { ApiPeer } from './peer.ts'
+import { apiRoutes } from './routes.ts'
+
+/** Largest request body: a value at its limit, in base64 inside JSON, and room. Bytes. */
+const BODY_BYTES_MAX = 4 << 20
+
+/** How long a connection may take to say which HTTP it speaks. ms. */
+const FIRST_BYTES_MS = 10_000
+
+/** Connections at once. */
+const CONNECTIONS_MAX = 256
+
+/** What an API server is made of. */
+export interface ApiServerInit {
+  readonly peer: ApiPeer
+  readonly address: ApiAddress
+  /** What every call over TCP must carry (`Authorization: Bearer <token>`); `undefined`: nothing. */
+  readonly token?: string | undefined
+  /** Answers what is not a call: `/healthz`, `/metrics`. */
+  readonly fallback?: ((request: IncomingMessage, response: ServerResponse) => void) | undefined
+  /** A call with a wrong token came in. */
+  readonly onUnauthenticated?: (() => void) | undefined
+}
+
+/**
+ * Serves the API at one address: gRPC (HTTP/2), gRPC-Web and Connect's JSON (HTTP/1.1 and HTTP/2) on the same port. Without
+ * TLS nothing negotiates the version of HTTP, so the first bytes of a connection decide.
+ */
+export class ApiServer {
+  readonly #net: NetServer
+  readonly #sockets = new Set<Socket>()
+  readonly #sessions = new Set<ServerHttp2Session>()
+  #address: ApiAddress
+
+  private constructor(init: ApiServerInit) {
+    this.#address = init.address
+    const handler = connectNodeAdapter({
+      routes: apiRoutes(init.peer),
+      readMaxBytes: BODY_BYTES_MAX,
+      interceptors:
+        init.token === undefined ? [] : [authenticate(init.token, init.onUnauthenticated)],
+      ...(init.fallback === undefined ? {} : { fallback: init.fallback as () => void }), // Node's own types
+    })
+    const http1 = createHttpServer(handler)
+    const http2 = createHttp2Server(handler)
+    http2.on('session', (session) => {
+      this.#sessions.add(session)
+      session.on('close', () => this.#sessions.delete(session))
+    })
+    this.#net = createServer((socket) => {
+      this.#sockets.add(socket)
+      socket.on('close', () => this.#sockets.delete(socket))
+      socket.on('error', () => socket.destroy()) // the other side is gone; its calls are aborted
+      socket.setTimeout(FIRST_BYTES_MS, () => socket.destroy())
+      socket.once('data', (chunk: Buffer) => {
+        socket.setTimeout(0)
+        socket.pause()
+        const server = chunk.subarray(0, 3).toString('latin1') === 'PRI' ? http2 : http1
+        server.emit('connection', socket)
+        socket.unshift(chunk)
+        socket.resume()
+      })
+    })
+    this.#net.maxConnections = CONNECTIONS_MAX
+  }
+
+  /**
+   * Begins to serve.
+   *
+   * @throws KadmiumError `ERR_INVALID_OPTION` if the address is taken, or open to other machines without a token.
+   */
+  static async listen(init: ApiServerInit): Promise<ApiServer> {
+    if (!isLoopback(init.address) && init.token === undefined) {
+      throw new KadmiumError(
+        'ERR_INVALID_OPTION',
+        `the API address ${apiAddressToText(init.address)} is open to other machines and needs a token`,
+      )
+    }
+    const server = new ApiServer(init)
+    await server.#listen()
+    return server
+  }
+
+  /** Where it is served; a port that was 0 is the one chosen. */
+  get address(): ApiAddress {
+    return this.#address
+  }
+
+  /** Ends all calls and connections. */
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#net.close(() => resolve()))
+    for (const session of this.#sessions) session.destroy()
+    for (const socket of this.#sockets) socket.destroy()
+    await closed
+  }
+
+  async #listen(): Promise<void> {
+    const address = this.#address
+    if (address.type === 'unix') await unlink(address.path).catch(ignoreMissing)
+    // A socket is made with the mode that the umask leaves: never, not even for a moment, is it open to others.
+    const umask = address.type === 'unix' ? process.umask(0o177) : undefined
+    try {
+      await new Promise<void>((resolve, reject) => {
+        this.#net.once('error', (error) => reject(cannotListen(address, error)))
+        if (address.type === 'unix') this.#net.listen(address.path, resolve)
+        else this.#net.listen(address.port, address.host, resolve)
+      })
+    } finally {
+      if (umask !== undefined) process.umask(umask)
+    }
+    if (address.type === 'unix') {
+      await chmod(address.path, 0o600)
+    } else {
+      const { port } = this.#net.address() as AddressInfo // it listens on TCP
+      this.#address = { ...address, port }
+    }
+  }
+}
+
+function authenticate(token: string, onUnauthenticated: (() => void) | undefined): Interceptor {
+  const wanted = Buffer.from(`Bearer ${token}`)
+  return (next) => (request) => {
+    const given = Buffer.from(request.header.get('authorization') ?? '')
+    if (given.length !== wanted.length || !timingSafeEqual(given, wanted)) {
+      onUnauthenticated?.()
+      throw new ConnectError('the call carries no valid token', Code.Unauthenticated)
+    }
+    return next(request)
+  }
+}
+
+function cannotListen(address: ApiAddress, cause: Error): KadmiumError {
+  const where = apiAddressToText(address)
+  const why = 'code' in cause && cause.code === 'EADDRINUSE' ? 'it is in use' : cause.message
+  return new KadmiumError('ERR_INVALID_OPTION', `cannot serve the API at ${where}: ${why}`, {
+    cause,
+  })
+}
+
+function ignoreMissing(error: unknown): void {
+  if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+}
