@@ -1,0 +1,55 @@
+import type { Oracle } from '../oracle.ts'
+import type { SeededRandom } from './random.ts'
+import type { SimPeer } from './sim-peer.ts'
+
+/**
+ * Gives a peer the table that it would have in a network in its steady state: of each bucket's range min(k, n) members,
+ * drawn uniformly, and the k nearest neighbours. Source: science of the ideal table, Stutzbach and Rejaie (INFOCOM 2006):
+ * each bucket holds a uniform sample of its range.
+ *
+ * `deadShare` of the contacts that are drawn are taken from `dead` instead, if there are any in the range: a table as it is
+ * before its owner has noticed who left.
+ */
+export function fillTable(
+  peer: SimPeer,
+  oracle: Oracle<SimPeer>,
+  random: SeededRandom,
+  now: number,
+): void {
+  const table = peer.node?.table
+  if (table === undefined) return
+  const { key } = peer.contact
+  oracle.forEachBucket(key, (_prefixLength, from, to) => {
+    drawRange(from, to, table.k, random, (index) => {
+      const contact = oracle.peers[index]?.contact
+      if (contact !== undefined) table.offer(contact, now)
+    })
+  })
+  // The peer itself is the nearest of all.
+  for (const { contact } of oracle.closest(key, table.k + 1)) {
+    if (contact !== peer.contact) table.offer(contact, now)
+  }
+}
+
+/** Calls `visit` with `count` different whole numbers from `from` up to but not including `to`, or with all of them. */
+export function drawRange(
+  from: number,
+  to: number,
+  count: number,
+  random: SeededRandom,
+  visit: (index: number) => void,
+): void {
+  const size = to - from
+  if (size <= count) {
+    for (let i = from; i < to; i++) visit(i)
+    return
+  }
+  // Floyd's way: `count` draws, whatever the size.
+  const drawn = new Set<number>()
+  for (let i = size - count; i < size; i++) {
+    const index = random.below(i + 1)
+    const fresh = drawn.has(index) ? i : index
+    drawn.add(fresh)
+    visit(from + fresh)
+  }
+}
