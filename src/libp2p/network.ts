@@ -1,0 +1,99 @@
+import type { ConnectionManager } from '@libp2p/interface-internal'
+import type { Contact } from '../core/contact.ts'
+import type { RpcOutcome, RpcRequest } from '../core/message.ts'
+import type { Cancel, Clock, Hash, Instant, Network } from '../core/ports.ts'
+import type { Connections } from './connections.ts'
+import type { ContactBook } from './contacts.ts'
+import { Dialer } from './dialer.ts'
+import { Exchange } from './exchange.ts'
+import { ANSWER_OVERHEAD_BYTES_MAX } from './limits.ts'
+import type { NetworkCounters } from './peer-channel.ts'
+import { StreamPool } from './stream-pool.ts'
+
+/** What the network is made of. */
+export interface NetworkInit {
+  readonly connectionManager: ConnectionManager
+  readonly connections: Connections
+  readonly contacts: ContactBook
+  readonly clock: Clock
+  readonly hash: Hash
+  /** The protocol's id, `/<prefix>/kad/1.0.0`. */
+  readonly protocol: string
+  /** The largest value, in bytes; larger answers are malformed. */
+  readonly valueBytesMax: number
+  /** A peer was reached that does not speak the protocol. */
+  readonly onUnsupported: (contact: Contact) => void
+}
+
+/**
+ * Requests to other peers over libp2p: one standing stream for each, requests pipelined (peer-channel.ts).
+ *
+ * How the ends of a request come about:
+ *
+ * | end | when |
+ * |---|---|
+ * | `timeout` | the deadline passed, whether while dialling or while waiting for the answer |
+ * | `unreachable` | no address, no connection, the protocol not spoken, or the connection broke |
+ * | `refused` | the peer said so, or reset the stream on a put, or did not echo its value |
+ * | `malformed` | the answer broke the protocol, or the stream was reset on another request |
+ * | `aborted` | this peer stopped, or has too much under way |
+ */
+export class Libp2pNetwork implements Network {
+  readonly counters: NetworkCounters = {
+    streamsOpened: 0,
+    streamsFailed: 0,
+    requestsSent: 0,
+    requestsRetried: 0,
+    malformedAnswers: 0,
+  }
+  readonly #clock: Clock
+  readonly #connections: Connections
+  readonly #pool: StreamPool
+  #isClosed = false
+
+  constructor(init: NetworkInit) {
+    const { clock, connections, contacts, hash, protocol } = init
+    this.#clock = clock
+    this.#connections = connections
+    this.#pool = new StreamPool({
+      clock,
+      dialer: new Dialer({ manager: init.connectionManager, connections, protocol }),
+      decoding: {
+        hash,
+        contactOf: (bytes, start, end) => contacts.contactOf(bytes, start, end),
+      },
+      answerBytesMax: init.valueBytesMax + ANSWER_OVERHEAD_BYTES_MAX,
+      counters: this.counters,
+      onUnsupported: init.onUnsupported,
+    })
+  }
+
+  /** Streams of ours that stand open. */
+  get openStreams(): number {
+    return this.#pool.openStreams
+  }
+
+  send(
+    to: Contact,
+    request: RpcRequest,
+    deadline: Instant,
+    settle: (outcome: RpcOutcome) => void,
+  ): Cancel {
+    const exchange = new Exchange({ to, request, deadline, clock: this.#clock, settle })
+    if (this.#isClosed) queueMicrotask(() => exchange.fail(STOPPED))
+    else this.#pool.send(exchange)
+    return () => exchange.cancel()
+  }
+
+  isConnected(contact: Contact): boolean {
+    return this.#connections.has(contact.id)
+  }
+
+  /** Ends every request as aborted and resets the streams. */
+  close(): void {
+    this.#isClosed = true
+    this.#pool.close(STOPPED)
+  }
+}
+
+const STOPPED = { type: 'aborted', reason: 'this peer stopped' } as const

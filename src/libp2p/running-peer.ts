@@ -1,0 +1,238 @@
+import type { Logger } from '@libp2p/interface'
+import type { Multiaddr } from '@multiformats/multiaddr'
+import type { Contact } from '../core/contact.ts'
+import type { DhtEvent } from '../core/events.ts'
+import type { Mode, NodeOptions } from '../core/options.ts'
+import type { Observer, Storage } from '../core/ports.ts'
+import { defaultValidators, type Validator } from '../core/validators.ts'
+import type { JoinResult } from '../node/bootstrap.ts'
+import { KademliaNode } from '../node/kademlia-node.ts'
+import { Connections } from './connections.ts'
+import { ContactBook } from './contacts.ts'
+import { Libp2pEnvelopes } from './envelopes.ts'
+import { Inbound } from './inbound.ts'
+import { Joiner } from './joiner.ts'
+import { Libp2pNetwork } from './network.ts'
+import { PK_NAMESPACE, pkValidator } from './pk-validator.ts'
+import { Seeds } from './seeds.ts'
+import { Servers } from './servers.ts'
+import type { KadmiumComponents, KadmiumStatus } from './service.ts'
+import { sha256, systemRandom } from './system.ts'
+import { SystemClock } from './system-clock.ts'
+import { UserValues } from './user-values.ts'
+
+/** What a running peer is made of. */
+export interface RunningPeerInit {
+  readonly components: KadmiumComponents
+  readonly options: NodeOptions
+  readonly protocol: string
+  readonly storage: Storage
+  readonly bootstrap: readonly (string | Multiaddr)[]
+  readonly validators: ReadonlyMap<string, Validator>
+  readonly observers: readonly Observer[]
+  readonly log: Logger
+}
+
+/** A peer between start and stop: the node, the ports it sees the world through, and what feeds it. */
+export class RunningPeer {
+  readonly node: KademliaNode
+  readonly values: UserValues
+  readonly #components: KadmiumComponents
+  readonly #log: Logger
+  readonly #clock = new SystemClock()
+  readonly #contacts = new ContactBook(sha256)
+  readonly #connections: Connections
+  readonly #network: Libp2pNetwork
+  readonly #inbound: Inbound
+  readonly #servers: Servers
+  readonly #seeds: Seeds
+  readonly #joiner: Joiner
+  #leaving: Promise<void> | undefined
+
+  constructor(init: RunningPeerInit) {
+    const { components, options, protocol, storage } = init
+    this.#components = components
+    this.#log = init.log
+    this.#connections = new Connections(components.events)
+    this.#network = this.#makeNetwork(protocol, options)
+    const envelopes = new Libp2pEnvelopes()
+    const ports = {
+      clock: this.#clock,
+      random: systemRandom,
+      network: this.#network,
+      storage,
+      observer: composeObservers(init.observers),
+      hash: sha256,
+      envelopes,
+    }
+    const validators = defaultValidators(
+      ports,
+      new Map<string, Validator>([[PK_NAMESPACE, pkValidator], ...init.validators]),
+    )
+    this.node = new KademliaNode({ self: this.#selfContact(), ports, options, validators })
+    const { privateKey } = components
+    const { node } = this
+    this.values = new UserValues({ node, privateKey, envelopes, clock: this.#clock, hash: sha256 })
+    this.#servers = this.#makeServers(protocol)
+    this.#inbound = this.#makeInbound(protocol, options)
+    this.#seeds = makeSeeds(components, init.bootstrap, this.#contacts)
+    this.#joiner = this.#makeJoiner(options)
+  }
+
+  /** @throws KadmiumError `ERR_INVALID_OPTION` for a bootstrap address that is none. */
+  static checkSeeds(
+    components: KadmiumComponents,
+    bootstrap: readonly (string | Multiaddr)[],
+  ): void {
+    makeSeeds(components, bootstrap, new ContactBook(sha256))
+  }
+
+  async start(): Promise<void> {
+    const { connectionManager, events } = this.#components
+    const loaded = await this.node.load()
+    this.#log('loaded %d records and %d contacts', loaded.records, loaded.contacts)
+    this.#connections.start(connectionManager)
+    events.addEventListener('self:peer:update', this.#onSelfUpdate)
+    await this.#servers.start()
+    await this.#inbound.serve(this.node.mode === 'server')
+    this.node.setSelf(this.#selfContact())
+    this.node.start()
+    this.#joiner.start()
+  }
+
+  /** Ends operations and hands records over, at most so long. The first part of `stop`. */
+  leave(handOverMs: number): Promise<void> {
+    this.#joiner.stop()
+    this.#leaving ??= this.node.stop({ handOverMs })
+    return this.#leaving
+  }
+
+  async stop(): Promise<void> {
+    await this.leave(0)
+    this.#components.events.removeEventListener('self:peer:update', this.#onSelfUpdate)
+    this.#servers.stop()
+    await this.#inbound.serve(false)
+    this.#network.close()
+    this.#connections.stop()
+    this.#clock.close()
+  }
+
+  async setMode(mode: Mode): Promise<void> {
+    if (mode === this.node.mode) return
+    this.#log('mode: %s', mode)
+    this.node.setMode(mode)
+    await this.#inbound.serve(mode === 'server')
+  }
+
+  join(): Promise<JoinResult> {
+    return this.#joiner.join()
+  }
+
+  status(): Omit<KadmiumStatus, 'protocol'> {
+    return {
+      ...this.node.status(),
+      id: this.node.self.id,
+      addresses: this.#components.addressManager.getAddresses().map(String),
+      outboundStreams: this.#network.openStreams,
+      inboundStreams: this.#inbound.openStreams,
+      outbound: { ...this.#network.counters },
+      inbound: { ...this.#inbound.counters },
+    }
+  }
+
+  #makeNetwork(protocol: string, options: NodeOptions): Libp2pNetwork {
+    return new Libp2pNetwork({
+      connectionManager: this.#components.connectionManager,
+      connections: this.#connections,
+      contacts: this.#contacts,
+      clock: this.#clock,
+      hash: sha256,
+      protocol,
+      valueBytesMax: options.valueBytesMax,
+      onUnsupported: (contact) => this.node.left(contact.id),
+    })
+  }
+
+  #makeServers(protocol: string): Servers {
+    const { registrar, peerStore, events } = this.#components
+    return new Servers({
+      registrar,
+      peerStore,
+      events,
+      connections: this.#connections,
+      contacts: this.#contacts,
+      clock: this.#clock,
+      protocol,
+      onSeen: (contact) => this.node.seen(contact),
+      onLeft: (id) => this.node.left(id),
+    })
+  }
+
+  #makeInbound(protocol: string, options: NodeOptions): Inbound {
+    return new Inbound({
+      registrar: this.#components.registrar,
+      protocol,
+      clock: this.#clock,
+      decoding: {
+        hash: sha256,
+        contactOf: (bytes, start, end) => this.#contacts.contactOf(bytes, start, end),
+      },
+      valueBytesMax: options.valueBytesMax,
+      senderOf: (connection) => this.#servers.senderOf(connection),
+      answer: (from, request, reply) => this.node.answer(from, request, reply),
+    })
+  }
+
+  #makeJoiner({ k }: NodeOptions): Joiner {
+    return new Joiner({
+      clock: this.#clock,
+      random: systemRandom,
+      k,
+      contacts: () => this.node.table.size,
+      seeds: async (signal) => {
+        const found = await this.#seeds.find(signal)
+        return [...found, ...this.node.savedContacts()].filter(({ id }) => id !== this.node.self.id)
+      },
+      join: (seeds, signal) => this.node.join(seeds, { signal }),
+      onError: (error) => this.#log.error('could not join - %e', error),
+    })
+  }
+
+  #selfContact(): Contact {
+    const { peerId, addressManager } = this.#components
+    const addresses = [...addressManager.getAddresses()].sort(byReach)
+    const contact = this.#contacts.contactOfPeer(peerId, addresses)
+    if (contact === undefined)
+      throw new Error(`no contact can be made of the peer id ${String(peerId)}`)
+    return contact
+  }
+
+  readonly #onSelfUpdate = (): void => this.node.setSelf(this.#selfContact())
+}
+
+function makeSeeds(
+  components: KadmiumComponents,
+  bootstrap: readonly (string | Multiaddr)[],
+  contacts: ContactBook,
+): Seeds {
+  return new Seeds({ bootstrap, contacts, manager: components.connectionManager })
+}
+
+/** Loopback addresses last: only so many are told, and these serve nobody but this machine. */
+function byReach(a: Multiaddr, b: Multiaddr): number {
+  return Number(isLoopback(a)) - Number(isLoopback(b))
+}
+
+function isLoopback(address: Multiaddr): boolean {
+  return /^\/(ip4\/127\.|ip6\/::1\/)/.test(address.toString())
+}
+
+/** One observer that tells several; `undefined` for none. */
+function composeObservers(observers: readonly Observer[]): Observer | undefined {
+  if (observers.length < 2) return observers[0]
+  return {
+    observe: (event: DhtEvent) => {
+      for (const observer of observers) observer.observe(event)
+    },
+  }
+}
