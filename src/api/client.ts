@@ -3,10 +3,6 @@ import { createConnectTransport } from '@connectrpc/connect-node'
 import { type ApiAddress, apiAddressToText } from './address.ts'
 import { Kadmium } from './gen/kadmium/v1/kadmium_pb.ts'
 
-export { type ApiAddress, parseApiAddress } from './address.ts'
-export { Kadmium, Kind, LookupStep_Type } from './gen/kadmium/v1/kadmium_pb.ts'
-export { codeOf } from './status.ts'
-
 /** A typed client of a peer's API: one method for each call, streams as async iterables. */
 export type KadmiumClient = Client<typeof Kadmium>
 

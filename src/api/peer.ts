@@ -138,7 +138,7 @@ export interface ApiPeer {
     key: string,
     options: CallOptions & { step?: ((step: LookupStepOutput) => void) | undefined },
   ): Promise<LookupOutput>
-  status(): StatusOutput
-  peers(): readonly ContactOutput[]
-  table(): readonly BucketOutput[]
+  status(): Promise<StatusOutput>
+  peers(): Promise<readonly ContactOutput[]>
+  table(): Promise<readonly BucketOutput[]>
 }

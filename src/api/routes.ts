@@ -74,8 +74,8 @@ function kadmiumService(peer: ApiPeer): Partial<ServiceImpl<typeof Kadmium>> {
         push(await peer.lookup(key, { ...options, step: trace ? push : undefined }))
       }, lookupEvent),
     status: () =>
-      answer(() => {
-        const { problems, networkSize, addresses, recordBytes, ...rest } = peer.status()
+      answer(async () => {
+        const { problems, networkSize, addresses, recordBytes, ...rest } = await peer.status()
         return {
           ...rest,
           addresses: [...addresses],
@@ -85,11 +85,11 @@ function kadmiumService(peer: ApiPeer): Partial<ServiceImpl<typeof Kadmium>> {
           problems: [...problems],
         }
       }),
-    peers: () => answer(() => ({ peers: peer.peers().map(contactMessage) })),
+    peers: () => answer(async () => ({ peers: (await peer.peers()).map(contactMessage) })),
     table: () =>
-      answer(() => {
-        const { k, key } = peer.status()
-        const buckets = peer.table().map(({ peers, ...bucket }) => ({
+      answer(async () => {
+        const { k, key } = await peer.status()
+        const buckets = (await peer.table()).map(({ peers, ...bucket }) => ({
           ...bucket,
           peers: peers.map(contactMessage),
         }))
@@ -121,7 +121,7 @@ function kvService(peer: ApiPeer): ServiceImpl<typeof KV> {
   }
 }
 
-async function answer<Result>(work: () => Promise<Result> | Result): Promise<Result> {
+async function answer<Result>(work: () => Promise<Result>): Promise<Result> {
   try {
     return await work()
   } catch (error) {

@@ -1,7 +1,87 @@
-const usage = 'Usage: kad <command> [options]'
+import { Command, CommanderError } from 'commander'
+import { VERSION } from '../api/version.ts'
+import { KadmiumError } from '../core/errors.ts'
+import { InterruptedError } from './command.ts'
+import { daemonCommand } from './daemon.ts'
+import { deleteCommand } from './delete.ts'
+import { demoCommand } from './demo.ts'
+import { EXIT, exitCodeOf } from './exit-codes.ts'
+import { getCommand } from './get.ts'
+import { lookupCommand } from './lookup.ts'
+import { peersCommand, tableCommand } from './peers.ts'
+import { findCommand, provideCommand, providersCommand } from './providers.ts'
+import { putCommand } from './put.ts'
+import { statusCommand } from './status.ts'
+
+/** Makes a command; `exit` takes the exit code of what it did. */
+type CommandFactory = (exit: (code: number) => void) => Command
+
+const COMMANDS: readonly CommandFactory[] = [
+  demoCommand,
+  daemonCommand,
+  putCommand,
+  getCommand,
+  deleteCommand,
+  lookupCommand,
+  findCommand,
+  provideCommand,
+  providersCommand,
+  statusCommand,
+  peersCommand,
+  tableCommand,
+]
 
 /** Runs one command of the `kad` executable and returns its exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
-  process.stdout.write(`${usage}\n`)
-  return argv.length === 0 || argv.includes('--help') ? 0 : 2
+  let code: number = EXIT.ok
+  const program = new Command('kad')
+    .description('A Kademlia distributed hash table on libp2p: run a peer, put and get values.')
+    .version(VERSION, '-V, --version', 'print the version')
+    .helpCommand('help [command]', 'show the help of a command')
+    .showSuggestionAfterError()
+    .exitOverride()
+    .addHelpText(
+      'after',
+      `
+Start here:
+  kad demo                       a network of five peers on this machine
+  kad daemon                     run a peer
+  kad put greeting hello         store a value
+  kad get greeting               read it
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 no daemon or no peers, 5 not stored, 130 interrupted`,
+    )
+  for (const factory of COMMANDS) {
+    const command = factory((exitCode) => {
+      code = exitCode
+    })
+    program.addCommand(command.exitOverride().showHelpAfterError('(see --help)'))
+  }
+  try {
+    if (argv.length === 0) {
+      program.outputHelp()
+      return EXIT.usage
+    }
+    await program.parseAsync([...argv], { from: 'user' })
+    return code
+  } catch (error) {
+    return report(error, argv.includes('--json'))
+  }
+}
+
+/** Says what went wrong, on stderr, and returns its exit code. */
+function report(error: unknown, isJson: boolean): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
+  if (error instanceof InterruptedError) return EXIT.interrupted
+  if (error instanceof KadmiumError) {
+    const { code, message, details } = error
+    const text = isJson ? JSON.stringify({ error: { code, message, details } }) : `kad: ${message}`
+    process.stderr.write(`${text}\n`)
+    return exitCodeOf(code)
+  }
+  process.stderr.write(`kad: ${error instanceof Error ? error.message : String(error)}\n`)
+  if (process.env.KADMIUM_DEBUG !== undefined && error instanceof Error) {
+    process.stderr.write(`${error.stack}\n`)
+  }
+  return EXIT.failure
 }

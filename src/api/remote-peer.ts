@@ -1,0 +1,202 @@
+import { Code, ConnectError } from '@connectrpc/connect'
+import { KadmiumError } from '../core/errors.ts'
+import type { ApiAddress } from './address.ts'
+import { apiAddressToText } from './address.ts'
+import { connectKadmium, type KadmiumClient } from './client.ts'
+import { Kind, LookupStep_Type, type Peer } from './gen/kadmium/v1/kadmium_pb.ts'
+import type {
+  ApiPeer,
+  BucketOutput,
+  CallOptions,
+  ContactOutput,
+  GetOutput,
+  LookupOutput,
+  LookupStepOutput,
+  PeerOutput,
+  PutInput,
+  PutOutput,
+  StatusOutput,
+} from './peer.ts'
+import { codeOf } from './status.ts'
+
+const KINDS = {
+  immutable: Kind.IMMUTABLE,
+  mutable: Kind.MUTABLE,
+  'by-key': Kind.UNSPECIFIED,
+} as const
+
+const STEP_TYPES: Readonly<Record<number, LookupStepOutput['type']>> = {
+  [LookupStep_Type.SENT]: 'sent',
+  [LookupStep_Type.ANSWERED]: 'answered',
+  [LookupStep_Type.FAILED]: 'failed',
+}
+
+/** A daemon's peer, over its API: the same calls, the same errors as in the daemon itself. */
+export class RemotePeer implements ApiPeer {
+  readonly #client: KadmiumClient
+  readonly #where: string
+
+  constructor(address: ApiAddress, options: { readonly token?: string | undefined } = {}) {
+    this.#client = connectKadmium(address, options)
+    this.#where = apiAddressToText(address)
+  }
+
+  async put(input: PutInput): Promise<PutOutput> {
+    const { key, value, kind, ttlMs, quorum, ifSequence, signal, timeoutMs } = input
+    return this.#call(async () => {
+      const response = await this.#client.put(
+        {
+          key: key ?? '',
+          value: new Uint8Array(value),
+          kind: KINDS[kind],
+          ttlMs: BigInt(ttlMs ?? 0),
+          quorum: quorum ?? 0,
+          timeoutMs: timeoutMs ?? 0,
+          ...(ifSequence === undefined ? {} : { ifSequence: BigInt(ifSequence) }),
+        },
+        callOf(signal),
+      )
+      return { ...response, version: Number(response.version) }
+    })
+  }
+
+  async get(
+    key: string,
+    { quorum, signal, timeoutMs }: CallOptions & { quorum?: number | undefined },
+  ): Promise<GetOutput> {
+    return this.#call(async () => {
+      const request = { key, quorum: quorum ?? 0, timeoutMs: timeoutMs ?? 0 }
+      const response = await this.#client.get(request, callOf(signal))
+      return {
+        ...response,
+        version: Number(response.version),
+        writer: response.writer || undefined,
+        from: response.from || undefined,
+        writtenAtMs: Number(response.writtenAtMs) || undefined,
+        expiresAtMs: Number(response.expiresAtMs) || undefined,
+      }
+    })
+  }
+
+  async delete(
+    key: string,
+    { quorum, signal, timeoutMs }: CallOptions & { quorum?: number | undefined },
+  ): Promise<PutOutput> {
+    return this.#call(async () => {
+      const request = { key, quorum: quorum ?? 0, timeoutMs: timeoutMs ?? 0 }
+      const response = await this.#client.delete(request, callOf(signal))
+      return { ...response, version: Number(response.version) }
+    })
+  }
+
+  provide(
+    cid: string,
+    { signal, timeoutMs }: CallOptions,
+  ): Promise<Pick<PutOutput, 'stored' | 'failed' | 'target' | 'durationMs'>> {
+    return this.#call(() =>
+      this.#client.provide({ cid, timeoutMs: timeoutMs ?? 0 }, callOf(signal)),
+    )
+  }
+
+  async findProviders(
+    cid: string,
+    options: CallOptions & { count?: number | undefined; found: (peer: PeerOutput) => void },
+  ): Promise<void> {
+    const { count = 0, timeoutMs = 0, signal, found } = options
+    await this.#call(async () => {
+      const call = this.#client.findProviders({ cid, count, timeoutMs }, callOf(signal))
+      for await (const provider of call) found(provider)
+    })
+  }
+
+  findPeer(peer: string, { signal, timeoutMs }: CallOptions): Promise<PeerOutput> {
+    return this.#call(() =>
+      this.#client.findPeer({ peer, timeoutMs: timeoutMs ?? 0 }, callOf(signal)),
+    )
+  }
+
+  async lookup(
+    key: string,
+    options: CallOptions & { step?: ((step: LookupStepOutput) => void) | undefined },
+  ): Promise<LookupOutput> {
+    const { step, signal, timeoutMs = 0 } = options
+    return this.#call(async () => {
+      const request = { key, trace: step !== undefined, timeoutMs }
+      for await (const { event } of this.#client.lookup(request, callOf(signal))) {
+        if (event.case === 'result') return event.value
+        if (event.case !== 'step') continue
+        const { type, failure, ...rest } = event.value
+        step?.({ ...rest, type: STEP_TYPES[type] ?? 'sent', failure: failure || undefined })
+      }
+      throw new KadmiumError('ERR_CLOSED', `the daemon at ${this.#where} ended the call`)
+    })
+  }
+
+  async status(): Promise<StatusOutput> {
+    return this.#call(async () => {
+      const response = await this.#client.status({})
+      const { mode, recordBytes, networkSize } = response
+      return {
+        ...response,
+        mode: mode === 'client' ? 'client' : 'server',
+        recordBytes: Number(recordBytes),
+        networkSize: networkSize || undefined,
+      }
+    })
+  }
+
+  async peers(): Promise<readonly ContactOutput[]> {
+    return this.#call(async () => (await this.#client.peers({})).peers.map(contact))
+  }
+
+  async table(): Promise<readonly BucketOutput[]> {
+    return this.#call(async () => {
+      const { buckets } = await this.#client.table({})
+      return buckets.map(({ prefixLength, replacements, peers }) => ({
+        prefixLength,
+        replacements,
+        peers: peers.map(contact),
+      }))
+    })
+  }
+
+  async #call<Result>(work: () => Promise<Result>): Promise<Result> {
+    try {
+      return await work()
+    } catch (error) {
+      throw this.#toKadmiumError(error)
+    }
+  }
+
+  #toKadmiumError(error: unknown): unknown {
+    const code = codeOf(error)
+    if (!(error instanceof ConnectError)) return error
+    if (code !== undefined) return new KadmiumError(code, error.rawMessage)
+    switch (error.code) {
+      case Code.Unauthenticated:
+        return new KadmiumError(
+          'ERR_INVALID_OPTION',
+          `the daemon at ${this.#where} wants its token: set KADMIUM_TOKEN to the contents of the file 'token' in its data directory`,
+        )
+      case Code.DeadlineExceeded:
+        return new KadmiumError('ERR_TIMEOUT', 'the time given for the call is over')
+      case Code.Unavailable:
+      case Code.Aborted:
+        return new KadmiumError(
+          'ERR_NOT_STARTED',
+          `no daemon answers at ${this.#where}: start one with 'kad daemon', or give --bootstrap to do without`,
+          { cause: error },
+        )
+      default:
+        return error
+    }
+  }
+}
+
+function callOf(signal: AbortSignal | undefined): { signal?: AbortSignal } {
+  return signal === undefined ? {} : { signal }
+}
+
+function contact(peer: Peer): ContactOutput {
+  return peer
+}

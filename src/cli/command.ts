@@ -1,0 +1,83 @@
+import { type Command, Option } from 'commander'
+import { parseApiAddress } from '../api/address.ts'
+import { defaultSocketPath } from '../api/default-address.ts'
+import type { ApiPeer } from '../api/peer.ts'
+import { RemotePeer } from '../api/remote-peer.ts'
+import { Output } from './output.ts'
+import { parseDuration } from './units.ts'
+
+/** The options that every command takes. */
+export interface CommonOptions {
+  readonly json?: boolean
+  readonly api?: string
+  readonly timeout?: number
+  readonly bootstrap?: readonly string[]
+  readonly prefix?: string
+}
+
+/** What a command works with. */
+export interface CommandContext {
+  readonly output: Output
+  /** The peer that does the work: a daemon's, or one of this process for one command. */
+  readonly peer: ApiPeer
+  /** Aborted by Ctrl-C. */
+  readonly signal: AbortSignal
+  readonly timeoutMs: number | undefined
+}
+
+/** Adds the options that all commands share. */
+export function withCommonOptions(command: Command, options: { bootstrap: boolean }): Command {
+  command
+    .option('--json', 'one JSON document on stdout')
+    .addOption(
+      new Option('--api <address>', "the daemon's API: a unix path or host:port").env(
+        'KADMIUM_API',
+      ),
+    )
+    .option('--timeout <duration>', 'longest time for the whole command', parseDuration)
+  if (options.bootstrap) {
+    command
+      .option(
+        '--bootstrap <multiaddr>',
+        'do without a daemon: join through this peer for one command (repeatable)',
+        (value: string, all: string[] = []) => [...all, value],
+      )
+      .option('--prefix <name>', 'with --bootstrap: the network, as /<name>/kad/1.0.0')
+  }
+  return command
+}
+
+/** Runs a command's work on the peer that its options choose, and cleans up whatever comes of it. */
+export async function runOnPeer(
+  options: CommonOptions,
+  work: (context: CommandContext) => Promise<number>,
+): Promise<number> {
+  const output = new Output({ json: options.json ?? false })
+  const interruption = new AbortController()
+  const onInterrupt = (): void => interruption.abort(new InterruptedError())
+  process.once('SIGINT', onInterrupt)
+  const common = { output, signal: interruption.signal, timeoutMs: options.timeout }
+  try {
+    if (options.bootstrap === undefined) {
+      const address = parseApiAddress(options.api ?? defaultSocketPath())
+      const peer = new RemotePeer(address, { token: process.env.KADMIUM_TOKEN })
+      return await work({ ...common, peer })
+    }
+    // libp2p is loaded here only: a thin client must start at once.
+    const { createClientPeer } = await import('../daemon/client-peer.ts')
+    const { bootstrap, prefix } = options
+    const peer = await createClientPeer({ bootstrap, prefix, signal: interruption.signal })
+    try {
+      return await work({ ...common, peer })
+    } finally {
+      await peer.stop()
+    }
+  } finally {
+    process.removeListener('SIGINT', onInterrupt)
+  }
+}
+
+/** The user pressed Ctrl-C. */
+export class InterruptedError extends Error {
+  override readonly name = 'InterruptedError'
+}

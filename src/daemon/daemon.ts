@@ -1,0 +1,153 @@
+import { type Logger, pino } from 'pino'
+import pretty from 'pino-pretty'
+import { apiAddressToText, isLoopback, parseApiAddress } from '../api/address.ts'
+import { ApiServer } from '../api/server.ts'
+import { KadmiumError } from '../core/errors.ts'
+import type { DhtEvent } from '../core/events.ts'
+import type { Observer } from '../core/ports.ts'
+import { LevelDbStorage } from '../storage/leveldb-storage.ts'
+import { type Config, resolveConfig } from './config.ts'
+import { type DataDirectory, loadToken, openDataDirectory } from './data-directory.ts'
+import { healthAnswers } from './health-answers.ts'
+import { Peer } from './peer.ts'
+
+/** What a daemon is started with. */
+export interface DaemonInit {
+  readonly data: string
+  readonly flags: Partial<Config>
+  readonly environment: NodeJS.ProcessEnv
+  /** Another configuration file than the one in the data directory. */
+  readonly configFile?: string | undefined
+  /** Serves the API over TCP to whoever reaches it, without a token; on loopback only. */
+  readonly noToken?: boolean | undefined
+  readonly log: Logger
+}
+
+/** A running daemon: one peer with its data directory and its API. */
+export interface Daemon {
+  readonly id: string
+  readonly addresses: readonly string[]
+  /** Where the API is served. */
+  readonly apis: readonly string[]
+  readonly data: string
+  /** Hands over what it holds, within a bound, and ends. */
+  stop(): Promise<void>
+}
+
+/** Starts a daemon: lock, key, store, peer, API, in this order. What fails on the way is taken back. */
+export async function startDaemon(init: DaemonInit): Promise<Daemon> {
+  const directory = await openDataDirectory(init.data)
+  const undo: (() => Promise<void>)[] = [() => directory.release()]
+  const stop = async (): Promise<void> => {
+    for (const step of undo.splice(0).reverse()) await step()
+  }
+  try {
+    return await startParts(init, directory, undo, stop)
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+async function startParts(
+  init: DaemonInit,
+  directory: DataDirectory,
+  undo: (() => Promise<void>)[],
+  stop: () => Promise<void>,
+): Promise<Daemon> {
+  const { log, flags, environment } = init
+  const file = init.configFile ?? directory.config
+  const { config } = resolveConfig({ flags, environment, file })
+  const storage = await LevelDbStorage.open(directory.store, { syncWrites: config.syncWrites })
+  undo.push(() => storage.close())
+  const peer = await Peer.start({
+    privateKey: directory.privateKey,
+    listen: config.listen,
+    bootstrap: config.bootstrap,
+    storage,
+    mode: config.mode === 'client' ? 'client' : 'server',
+    prefix: config.prefix,
+    k: config.k,
+    alpha: config.alpha,
+    observers: [logObserver(log)],
+  })
+  undo.push(() => peer.stop())
+  const apis = await startApis(init, directory, config, peer, undo)
+  return { id: peer.id, addresses: peer.addresses, apis, data: directory.path, stop }
+}
+
+async function startApis(
+  init: DaemonInit,
+  directory: DataDirectory,
+  config: Config,
+  peer: Peer,
+  undo: (() => Promise<void>)[],
+): Promise<string[]> {
+  const fallback = healthAnswers(peer)
+  const socket = { type: 'unix', path: directory.socket } as const
+  const servers = [await ApiServer.listen({ peer, address: socket, fallback })]
+  undo.push(() => closeAll(servers))
+  if (config.api !== '') {
+    const address = parseApiAddress(config.api)
+    if (init.noToken === true && !isLoopback(address)) {
+      throw new KadmiumError(
+        'ERR_INVALID_OPTION',
+        `--no-token is for loopback addresses; ${config.api} is open to other machines`,
+      )
+    }
+    const token = init.noToken === true ? undefined : await loadToken(directory.path)
+    const onUnauthenticated = (): void => init.log.warn('an API call carried no valid token')
+    servers.push(await ApiServer.listen({ peer, address, token, fallback, onUnauthenticated }))
+  }
+  return servers.map(({ address }) => apiAddressToText(address))
+}
+
+async function closeAll(servers: readonly ApiServer[]): Promise<void> {
+  await Promise.all(servers.map((server) => server.close()))
+}
+
+/** Logs for an operator: readable on a terminal, one JSON object on a line otherwise. Goes to stderr. */
+export function createLog(level: string): Logger {
+  if (process.stderr.isTTY === true) {
+    return pino(
+      { level },
+      pretty({ destination: 2, ignore: 'pid,hostname', translateTime: 'HH:MM:ss' }),
+    )
+  }
+  return pino({ level }, pino.destination(2))
+}
+
+function logObserver(log: Logger): Observer {
+  return { observe: (event) => logEvent(log, event) }
+}
+
+function logEvent(log: Logger, event: DhtEvent): void {
+  switch (event.type) {
+    case 'contact-added':
+      log.debug({ peer: event.contact.id }, 'contact added')
+      return
+    case 'contact-removed':
+      log.debug({ peer: event.contact.id, reason: event.reason }, 'contact removed')
+      return
+    case 'mode':
+      log.info({ mode: event.mode }, 'mode changed')
+      return
+    case 'storage-failed':
+      log.error({ err: event.error }, 'the storage failed; what was refused is not acknowledged')
+      return
+    case 'operation-end': {
+      const { kind, result, durationMs, requests } = event
+      log.debug({ kind, result, durationMs, requests }, 'operation ended')
+      return
+    }
+    case 'request-received':
+      if (event.refusal !== undefined) {
+        log.debug(
+          { from: event.from.id, request: event.request, refusal: event.refusal },
+          'refused',
+        )
+      }
+      return
+    default:
+  }
+}
