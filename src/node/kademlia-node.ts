@@ -14,10 +14,10 @@ import type { Validators } from '../core/validators.ts'
 import { Bootstrap, type JoinResult } from './bootstrap.ts'
 import { HandOver } from './hand-over.ts'
 import { type FindNodeResult, Lookups, type OperationOptions } from './lookups.ts'
-import { contactsToSave, type Duty, Maintenance, PeriodicDuty, RefreshDuty } from './maintenance.ts'
+import { contactsToSave, type Duty, Maintenance, RefreshDuty } from './maintenance.ts'
 import { Membership } from './membership.ts'
 import { OperationRunner } from './operation-runner.ts'
-import { ExpiryDuty, Persistence } from './persistence.ts'
+import { ExpiryDuty, Persistence, SaveContactsDuty } from './persistence.ts'
 import { type FindProvidersOptions, type ProvideResult, Providers } from './providers.ts'
 import { Replication } from './replication.ts'
 import { Server } from './server.ts'
@@ -54,8 +54,6 @@ export interface NodeStatus {
   readonly networkSize: number | undefined
 }
 
-const SAVE_INTERVAL_MS = 10 * 60_000
-
 /**
  * One Kademlia peer: the routing table, the record store, the operations and the upkeep, put together on the ports. It
  * has no I/O of its own and waits nowhere but in its public promises. Life: `load`, `start`, `join`, use, `stop`.
@@ -76,6 +74,7 @@ export class KademliaNode {
   readonly #handOver: HandOver
   readonly #maintenance: Maintenance
   readonly #persistence: Persistence
+  readonly #saving: SaveContactsDuty
   readonly #bootstrap: Bootstrap
   #self: Contact
   #mode: Mode
@@ -124,6 +123,10 @@ export class KademliaNode {
       replication: this.#replication,
     })
     this.#persistence = new Persistence(ports, this.records)
+    this.#saving = new SaveContactsDuty({
+      isFew: () => this.table.size <= k,
+      save: () => this.#saveContacts(),
+    })
     const refresh = this.#refreshDuty(init.preimages ?? new PreimageFinder(ports.hash))
     this.#bootstrap = new Bootstrap({
       clock: ports.clock,
@@ -326,19 +329,12 @@ export class KademliaNode {
   }
 
   #duties(refresh: RefreshDuty): readonly Duty[] {
-    const { random, clock } = this.#ports
     return [
       refresh,
       this.#handOver,
       ...this.#replication.duties,
       new ExpiryDuty(this.#ports, this.records, this.providerRecords),
-      new PeriodicDuty({
-        name: 'save contacts',
-        intervalMs: SAVE_INTERVAL_MS,
-        random,
-        now: clock.now(),
-        work: () => this.#saveContacts(),
-      }),
+      this.#saving,
     ]
   }
 
@@ -347,8 +343,10 @@ export class KademliaNode {
     return {
       contactAdded: (contact: Contact) => {
         const { observer, clock } = this.#ports
-        observer?.observe({ type: 'contact-added', at: clock.now(), contact })
+        const at = clock.now()
+        observer?.observe({ type: 'contact-added', at, contact })
         this.#handOver.joined(contact)
+        this.#saving.changed(at)
         this.#maintenance.rearm()
       },
       contactRemoved: (contact: Contact, reason: RemovalReason) => {

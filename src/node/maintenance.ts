@@ -172,38 +172,6 @@ export class RefreshDuty implements Duty {
   }
 }
 
-/** Something done once per interval, with jitter; the work is synchronous or reports its own failures. */
-export class PeriodicDuty implements Duty {
-  readonly name: string
-  readonly #intervalMs: number
-  readonly #random: Random
-  readonly #work: (now: Instant) => Promise<void> | void
-  #dueAt: Instant
-
-  constructor(init: {
-    name: string
-    intervalMs: number
-    random: Random
-    now: Instant
-    work: (now: Instant) => Promise<void> | void
-  }) {
-    this.name = init.name
-    this.#intervalMs = init.intervalMs
-    this.#random = init.random
-    this.#work = init.work
-    this.#dueAt = init.now + init.intervalMs * (0.5 + init.random.fraction() / 2)
-  }
-
-  nextDueAt(_now: Instant): Instant {
-    return this.#dueAt
-  }
-
-  async run(now: Instant): Promise<void> {
-    this.#dueAt = now + this.#intervalMs * (0.9 + this.#random.fraction() / 5)
-    await this.#work(now)
-  }
-}
-
 /** The contacts worth saving: the nearest first, then those of other buckets; at most `count`. */
 export function contactsToSave(table: RoutingTable, self: Key, count: number): Contact[] {
   const nearest = table.closest(self, Math.ceil(count / 2))

@@ -69,6 +69,37 @@ export class Persistence {
   }
 }
 
+/** How soon after a change the contacts are saved, while there are few of them and while there are many. ms. */
+const SAVE_SOON_MS = 1_000
+const SAVE_LATER_MS = 60_000
+
+/** Saves the contacts after they have changed, so that a peer that is killed comes back without a bootstrap peer. */
+export class SaveContactsDuty implements Duty {
+  readonly name = 'save contacts'
+  readonly #isFew: () => boolean
+  readonly #save: () => Promise<void>
+  #dueAt: Instant = Number.POSITIVE_INFINITY
+
+  constructor(init: { isFew: () => boolean; save: () => Promise<void> }) {
+    this.#isFew = init.isFew
+    this.#save = init.save
+  }
+
+  /** A contact came or went. */
+  changed(now: Instant): void {
+    this.#dueAt = Math.min(this.#dueAt, now + (this.#isFew() ? SAVE_SOON_MS : SAVE_LATER_MS))
+  }
+
+  nextDueAt(_now: Instant): Instant {
+    return this.#dueAt
+  }
+
+  run(_now: Instant): Promise<void> {
+    this.#dueAt = Number.POSITIVE_INFINITY
+    return this.#save()
+  }
+}
+
 /** Removes records and providers whose life has ended, at the time the stores name. */
 export class ExpiryDuty implements Duty {
   readonly name = 'expiry'
