@@ -14,7 +14,7 @@
  * | `ERR_STORE_FULL` | this peer's own store has no room | raise the quota or delete values |
  * | `ERR_STORAGE` | the disk refused a write or read | see `cause` |
  * | `ERR_TIMEOUT` | the operation's own deadline passed without a result | raise the deadline |
- * | `ERR_BUSY` | too many operations are under way | wait for some to end |
+ * | `ERR_BUSY` | too many operations are under way, or another daemon has the data directory | wait for it to end |
  * | `ERR_NOT_STARTED` | the peer is not running | start it first |
  * | `ERR_CLOSED` | the peer stopped meanwhile | none |
  */

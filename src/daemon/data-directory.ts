@@ -23,7 +23,7 @@ export interface DataDirectory {
  * Opens a data directory, making it if need be, and locks it: one daemon per directory. A lock whose process is gone, after
  * a kill -9 or a power cut, is taken over.
  *
- * @throws KadmiumError `ERR_INVALID_OPTION` if another daemon has it, or its key is unreadable.
+ * @throws KadmiumError `ERR_BUSY` if another daemon has it; `ERR_INVALID_OPTION` if its key is unreadable.
  */
 export async function openDataDirectory(given: string): Promise<DataDirectory> {
   const path = resolve(given)
@@ -95,13 +95,13 @@ async function takeLock(lock: string, directory: string): Promise<void> {
     const holder = Number((await readIfThere(lock))?.toString('utf8'))
     if (holder !== process.pid && isRunning(holder)) {
       throw new KadmiumError(
-        'ERR_INVALID_OPTION',
+        'ERR_BUSY',
         `another daemon (process ${holder}) uses ${directory}; stop it, or choose another directory with --data`,
       )
     }
     await unlink(lock).catch(ignoreMissing)
   }
-  throw new KadmiumError('ERR_INVALID_OPTION', `cannot take ${lock}: other daemons are starting`)
+  throw new KadmiumError('ERR_BUSY', `cannot take ${lock}: other daemons are starting`)
 }
 
 function isRunning(pid: number): boolean {
