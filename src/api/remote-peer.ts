@@ -172,6 +172,7 @@ export class RemotePeer implements ApiPeer {
     const code = codeOf(error)
     if (!(error instanceof ConnectError)) return error
     if (code !== undefined) return new KadmiumError(code, error.rawMessage)
+    if (hasCode(error.cause, 'ENOENT')) return this.#noDaemon(error)
     switch (error.code) {
       case Code.Unauthenticated:
         return new KadmiumError(
@@ -182,15 +183,23 @@ export class RemotePeer implements ApiPeer {
         return new KadmiumError('ERR_TIMEOUT', 'the time given for the call is over')
       case Code.Unavailable:
       case Code.Aborted:
-        return new KadmiumError(
-          'ERR_NOT_STARTED',
-          `no daemon answers at ${this.#where}: start one with 'kad daemon', or give --bootstrap to do without`,
-          { cause: error },
-        )
+        return this.#noDaemon(error)
       default:
         return error
     }
   }
+
+  #noDaemon(cause: Error): KadmiumError {
+    return new KadmiumError(
+      'ERR_NOT_STARTED',
+      `no daemon answers at ${this.#where}: start one with 'kad daemon', name its API with --api, or give --bootstrap to do without`,
+      { cause },
+    )
+  }
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code
 }
 
 function callOf(signal: AbortSignal | undefined): { signal?: AbortSignal } {
