@@ -26,7 +26,7 @@ export function apiRoutes(peer: ApiPeer): (router: ConnectRouter) => void {
   }
 }
 
-function kadmiumService(peer: ApiPeer): Partial<ServiceImpl<typeof Kadmium>> {
+function kadmiumService(peer: ApiPeer): ServiceImpl<typeof Kadmium> {
   return {
     put: ({ key, value, kind, ttlMs, quorum, ifSequence, timeoutMs }, context) =>
       answer(async () => {
@@ -73,6 +73,13 @@ function kadmiumService(peer: ApiPeer): Partial<ServiceImpl<typeof Kadmium>> {
         const options = callOptions(timeoutMs, context)
         push(await peer.lookup(key, { ...options, step: trace ? push : undefined }))
       }, lookupEvent),
+    ...views(peer),
+  }
+}
+
+/** The calls that look at the peer and ask nobody else. */
+function views(peer: ApiPeer): Pick<ServiceImpl<typeof Kadmium>, 'status' | 'peers' | 'table'> {
+  return {
     status: () =>
       answer(async () => {
         const { problems, networkSize, addresses, recordBytes, ...rest } = await peer.status()

@@ -40,7 +40,7 @@ export function withCommonOptions(command: Command, options: { bootstrap: boolea
       .option(
         '--bootstrap <multiaddr>',
         'do without a daemon: join through this peer for one command (repeatable)',
-        (value: string, all: string[] = []) => [...all, value],
+        (value: string, all: readonly string[] | undefined) => [...(all ?? []), value],
       )
       .option('--prefix <name>', 'with --bootstrap: the network, as /<name>/kad/1.0.0')
   }

@@ -22,7 +22,7 @@ interface DaemonOptions {
 
 /** `kad daemon`. */
 export function daemonCommand(exit: (code: number) => void): Command {
-  const collect = (value: string, all: string[] = []): string[] => [...all, value]
+  const collect = (value: string, all: string[] | undefined): string[] => [...(all ?? []), value]
   return new Command('daemon')
     .summary('run a peer')
     .description('Runs one peer until SIGINT or SIGTERM.')

@@ -66,7 +66,7 @@ export function toJson(document: unknown): string {
 /** Rows in columns; the first row is the heading. Columns whose cells all look like numbers stand to the right. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map((row) => [...(row[column] ?? '')].length)),
+    Math.max(...rows.map((row) => (row[column] ?? '').length)),
   )
   const isNumber = widths.map((_, column) =>
     rows.slice(1).every((row) => /^-?[\d.,]+( ?%| ms| s)?$/.test(row[column] ?? '')),
@@ -75,7 +75,7 @@ export function table(rows: readonly (readonly string[])[]): string {
     .map((row) =>
       row
         .map((cell, column) => {
-          const space = ' '.repeat((widths[column] ?? 0) - [...cell].length)
+          const space = ' '.repeat((widths[column] ?? 0) - cell.length)
           return isNumber[column] ? space + cell : cell + space
         })
         .join('  ')

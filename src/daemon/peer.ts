@@ -338,8 +338,8 @@ function checkAddress(address: string): void {
 
 function startError(error: unknown, listen: readonly string[]): unknown {
   if (error instanceof KadmiumError || !(error instanceof Error)) return error
-  const messages = [error, ...(error instanceof AggregateError ? error.errors : [])].map(String)
-  const text = messages.join('; ')
+  const causes: readonly unknown[] = error instanceof AggregateError ? error.errors : []
+  const text = [error, ...causes].map(String).join('; ')
   const isListening = /EADDRINUSE|UnsupportedListenAddress|EADDRNOTAVAIL|EACCES|listen/i.test(text)
   if (!isListening) return error
   return new KadmiumError(

@@ -129,7 +129,7 @@ function readFolder(folder: string): SourceFile[] {
   return readdirSync(absolute, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.ts'))
     .map((name) => join(absolute, name))
-    .filter((name) => !dirname(name).endsWith(join('api', 'gen')))
+    .filter((name) => !dirname(name).includes(join('api', 'gen')))
     .map((name) =>
       parseSource(relative(projectRoot, name).split(sep).join('/'), readFileSync(name, 'utf8')),
     )

@@ -1,0 +1,31 @@
+/**
+ * Kadmium as a library: a Kademlia peer as a libp2p service, and what its users need beside it.
+ *
+ * @packageDocumentation
+ */
+
+export { type ErrorCode, KadmiumError } from './core/errors.ts'
+export type { DhtEvent, OperationKind } from './core/events.ts'
+export type { Mode, NodeOptions } from './core/options.ts'
+export type { Observer, Storage, StorageWrite } from './core/ports.ts'
+export { kvKey, mutableKey, recordKeyToText, sha256Key } from './core/record-key.ts'
+export type { StoreFailure } from './core/store-at-closest.ts'
+export type { InvalidVerdict, Validator, ValidVerdict, Verdict } from './core/validators.ts'
+export {
+  type KadmiumComponents,
+  type KadmiumOptions,
+  type KadmiumService,
+  type KadmiumStatus,
+  kadmium,
+} from './libp2p/service.ts'
+export type {
+  UserGetResult,
+  UserKey,
+  UserPutOptions,
+  UserPutResult,
+} from './libp2p/user-values.ts'
+export type { JoinResult } from './node/bootstrap.ts'
+export type { FindNodeResult, OperationOptions } from './node/lookups.ts'
+export type { FindProvidersOptions, ProvideResult } from './node/providers.ts'
+export type { GetOptions } from './node/values.ts'
+export { type LevelDbOptions, LevelDbStorage } from './storage/leveldb-storage.ts'
