@@ -176,7 +176,7 @@ export class Simulator implements PeerHost {
   /** Lets time pass until `time`, and everything happen that is due meanwhile. */
   async run(time: number): Promise<void> {
     await drained()
-    while (this.queue.nextTime() <= time) await this.#step()
+    while (this.queue.nextTime() <= time) if (this.#step()) await drained()
     this.#now = time
   }
 
@@ -192,18 +192,19 @@ export class Simulator implements PeerHost {
       if (this.queue.nextTime() === Infinity) {
         throw new Error('nothing is left to happen, and the promise waits')
       }
-      await this.#step()
+      if (this.#step()) await drained()
     }
     return settled
   }
 
-  async #step(): Promise<void> {
+  /** Lets the next event happen; returns whether continuations must run before the one after it. */
+  #step(): boolean {
     const event = this.queue.pop()
-    if (event === undefined) return
+    if (event === undefined) return false
     this.#now = this.queue.time
     this.#events++
-    if (event.fire()) await drained()
     if (this.#events % PROGRESS_EVENTS === 0) this.onProgress?.(this.#now)
+    return event.fire()
   }
 
   #makeNode(peer: SimPeer): KademliaNode {

@@ -6,9 +6,6 @@ import type { SimPeer } from './sim-peer.ts'
  * Gives a peer the table that it would have in a network in its steady state: of each bucket's range min(k, n) members,
  * drawn uniformly, and the k nearest neighbours. Source: science of the ideal table, Stutzbach and Rejaie (INFOCOM 2006):
  * each bucket holds a uniform sample of its range.
- *
- * `deadShare` of the contacts that are drawn are taken from `dead` instead, if there are any in the range: a table as it is
- * before its owner has noticed who left.
  */
 export function fillTable(
   peer: SimPeer,
@@ -44,12 +41,12 @@ export function drawRange(
     for (let i = from; i < to; i++) visit(i)
     return
   }
-  // Floyd's way: `count` draws, whatever the size.
-  const drawn = new Set<number>()
+  // Floyd's way: `count` draws, whatever the size. So few that a scan finds a repetition sooner than a Set.
+  const drawn: number[] = []
   for (let i = size - count; i < size; i++) {
     const index = random.below(i + 1)
-    const fresh = drawn.has(index) ? i : index
-    drawn.add(fresh)
+    const fresh = drawn.includes(index) ? i : index
+    drawn.push(fresh)
     visit(from + fresh)
   }
 }

@@ -4,8 +4,8 @@ import type { Libp2p } from '@libp2p/interface'
 import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import { createLibp2p } from 'libp2p'
-import { compareDistance } from '../../src/core/key.ts'
 import type { Contact } from '../../src/core/contact.ts'
+import { compareDistance } from '../../src/core/key.ts'
 import { type KadmiumOptions, type KadmiumService, kadmium } from '../../src/libp2p/service.ts'
 
 /** A real peer on TCP loopback. */
