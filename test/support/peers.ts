@@ -60,7 +60,7 @@ export async function startPeers(
 
 /** Stops peers without handing over, all at once. */
 export async function stopPeers(peers: readonly TestPeer[]): Promise<void> {
-  await Promise.all(peers.map(({ libp2p }) => libp2p.stop()))
+  await Promise.all(peers.map(async ({ libp2p }) => libp2p.stop()))
 }
 
 /** The `count` peers closest to a target, by brute force over all. */
@@ -82,7 +82,9 @@ export async function inGroups<Result>(
 ): Promise<Result[]> {
   const results: Result[] = []
   for (let start = 0; start < count; start += atOnce) {
-    const group = Array.from({ length: Math.min(atOnce, count - start) }, (_, i) => act(start + i))
+    const group = Array.from({ length: Math.min(atOnce, count - start) }, async (_, i) =>
+      act(start + i),
+    )
     results.push(...((await Promise.all(group)) as Result[]))
   }
   return results
