@@ -153,12 +153,19 @@ export class PeerChannel {
         cancel()
         if (this.#opening !== opening) return
         this.#opening = undefined
-        // Given up when nobody waited, and since then somebody came.
-        if (opening.signal.aborted && this.#latestDeadline() > this.#context.clock.now()) {
-          this.#proceed()
-        } else this.#failOpening(error)
+        if (opening.signal.aborted) this.#restartOpening()
+        else this.#failOpening(error)
       },
     )
+  }
+
+  /** Opening was given up because all who waited were out of time. Since then somebody may have come. */
+  #restartOpening(): void {
+    const now = this.#context.clock.now()
+    const waiting = this.#waiting.takeAll()
+    this.#waiting.prepend(waiting.filter(({ isOpen, deadline }) => isOpen && deadline > now))
+    for (const exchange of waiting) if (exchange.deadline <= now) exchange.fail({ type: 'timeout' })
+    this.#proceed()
   }
 
   /** Gives up opening at the last deadline of those who wait, not when the first has lost patience. */

@@ -1,8 +1,13 @@
 import type { StreamMessageEvent } from '@libp2p/interface'
 
-/** The bytes that a stream delivers, in one piece; a view where libp2p has them so. */
+/**
+ * The bytes that a stream delivers, in one piece; a view where libp2p has them so. Never a Buffer, for its `slice` is no
+ * copy, and what is cut out of a message to be kept must be one.
+ */
 export function toBytes(data: StreamMessageEvent['data']): Uint8Array {
-  return data instanceof Uint8Array ? data : data.subarray()
+  const bytes = data instanceof Uint8Array ? data : data.subarray()
+  if (bytes.constructor === Uint8Array) return bytes
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
 /** One piece of several: what leaves together is encrypted and framed once. */
