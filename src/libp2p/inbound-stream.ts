@@ -8,6 +8,7 @@ import { encodeAnswer } from '../wire/message-encoder.ts'
 import { WireError } from '../wire/wire-error.ts'
 import { Fifo } from './fifo.ts'
 import type { InboundLoad } from './inbound-load.ts'
+import { grantLazily } from './lazy-window.ts'
 import { INBOUND_BACKLOG_BYTES_MAX, INBOUND_PARTIAL_MS, INBOUND_PER_STREAM_MAX } from './limits.ts'
 import { concat, toBytes } from './stream-bytes.ts'
 import type { TokenBucket } from './token-bucket.ts'
@@ -80,6 +81,7 @@ export class InboundStream {
     this.#rate = rate
     this.#decoder = new FrameDecoder(context.requestBytesMax)
     this.#movedAt = context.clock.now()
+    grantLazily(stream)
     stream.addEventListener('drain', this.#onDrain)
     stream.addEventListener('remoteCloseWrite', this.#onRemoteDone)
     stream.addEventListener('close', this.#onClose)

@@ -9,6 +9,7 @@ import { WireError } from '../wire/wire-error.ts'
 import { type Dialer, isUnsupported, OpenError, type OpenedStream } from './dialer.ts'
 import type { Exchange } from './exchange.ts'
 import { Fifo } from './fifo.ts'
+import { grantLazily } from './lazy-window.ts'
 import { PIPELINE_MAX, STALL_MS, WAITING_PER_PEER_MAX } from './limits.ts'
 import { concat, toBytes } from './stream-bytes.ts'
 
@@ -200,6 +201,7 @@ export class PeerChannel {
     this.#opened = opened
     this.#hasServed = false
     this.#decoder = new FrameDecoder(this.#context.answerBytesMax)
+    grantLazily(stream)
     stream.addEventListener('message', this.#onMessage)
     stream.addEventListener('drain', this.#onDrain)
     stream.addEventListener('remoteCloseWrite', this.#onRemoteDone)
