@@ -11,6 +11,7 @@ export type { Observer, Storage, StorageWrite } from './core/ports.ts'
 export { kvKey, mutableKey, recordKeyToText, sha256Key } from './core/record-key.ts'
 export type { StoreFailure } from './core/store-at-closest.ts'
 export type { InvalidVerdict, Validator, ValidVerdict, Verdict } from './core/validators.ts'
+export type { AddressKind } from './libp2p/network-rules.ts'
 export {
   type KadmiumComponents,
   type KadmiumOptions,

@@ -1,6 +1,6 @@
 import type { Contact } from './contact.ts'
 import type { Key } from './key.ts'
-import type { RpcFailure, RpcType } from './message.ts'
+import type { RpcFailure, RpcResponse, RpcType } from './message.ts'
 import type { Instant } from './ports.ts'
 
 /** What an operation is for; every request carries its operation's number and purpose in the events. */
@@ -58,6 +58,8 @@ export type DhtEvent =
       readonly closer: readonly Contact[]
       /** Whether it carried a value or providers. */
       readonly found: boolean
+      /** The answer itself. */
+      readonly response: RpcResponse
     }
   | {
       readonly type: 'request-failed'

@@ -244,11 +244,8 @@ export class RecordStore {
   }
 
   /** Why a value must not take the place of the current one; `undefined`: it may. */
-  #conflict(
-    current: HeldRecord,
-    { record, ifVersion }: PutInput,
-    verdict: ValidVerdict,
-  ): string | undefined {
+  #conflict(current: HeldRecord, input: PutInput, verdict: ValidVerdict): string | undefined {
+    const { record, ifVersion } = input
     if (ifVersion !== undefined && ifVersion !== current.version) {
       return `version ${ifVersion} was expected, version ${current.version} is held`
     }
@@ -256,6 +253,12 @@ export class RecordStore {
       verdict.version - current.version ||
       this.#validators.select(record.key, record.value, current.record.value)
     if (difference > 0) return undefined
+    if (difference === 0) {
+      // Neither is better. A copy says how much life it has left, so that an older put never takes a later one's place.
+      const { expiresAt } = this.#heldFrom(input, verdict, current)
+      if (expiresAt >= current.expiresAt) return undefined
+      return 'another value is held that was put later'
+    }
     if (verdict.version < current.version) {
       return `version ${verdict.version} is older than version ${current.version}, which is held`
     }

@@ -47,8 +47,9 @@ export interface Validator {
   readonly immutable: boolean
   validate(key: Uint8Array, value: Uint8Array, now: UnixMs): Verdict
   /**
-   * Positive if `a` wins, negative if `b` does, 0 only if they are equal; both are valid. Must be a total order, so that
-   * every peer ends with the same winner in whatever order values arrive, and must agree with `version`.
+   * Positive if `a` wins, negative if `b` does; both are valid. Should be a total order, so that every peer ends with the
+   * same winner in whatever order values arrive, and must agree with `version`. 0 for values that differ says that neither
+   * is better: then a store keeps the one that ends later, which is the one put later.
    */
   select(key: Uint8Array, a: Uint8Array, b: Uint8Array): number
 }

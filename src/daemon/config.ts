@@ -10,8 +10,12 @@ export interface Config {
   readonly bootstrap: readonly string[]
   /** Where the API is served besides the unix socket: host:port; '' is nowhere. */
   readonly api: string
+  /** `auto`: a server while others can reach it. Unless it is set: `auto` with the prefix `ipfs`, `server` otherwise. */
   readonly mode: 'server' | 'client' | 'auto'
-  /** The protocol is `/<prefix>/kad/1.0.0`: peers of other prefixes are another network. */
+  /**
+   * The protocol is `/<prefix>/kad/1.0.0`: peers of other prefixes are another network. `ipfs` and `ipfs/lan` are those of
+   * IPFS, whose peers keep `/pk/` and `/ipns/` records only.
+   */
   readonly prefix: string
   readonly k: number
   readonly alpha: number
@@ -122,9 +126,11 @@ function faultOf(name: keyof Config, value: unknown): string | undefined {
         ? undefined
         : "'server', 'client' or 'auto'"
     case 'prefix':
-      return typeof value === 'string' && /^[a-z0-9][a-z0-9/._-]{0,63}$/i.test(value)
+      return typeof value === 'string' &&
+        value.length <= 64 &&
+        /^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*)*$/i.test(value)
         ? undefined
-        : 'a name of letters, digits, dots and dashes'
+        : 'a name of letters, digits, dots and dashes such as kadmium, ipfs or ipfs/lan'
     case 'k':
       return isWhole(value, 1, 100) ? undefined : 'a whole number in 1…100'
     case 'alpha':

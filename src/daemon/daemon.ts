@@ -57,7 +57,7 @@ async function startParts(
 ): Promise<Daemon> {
   const { log, flags, environment } = init
   const file = init.configFile ?? directory.config
-  const { config } = resolveConfig({ flags, environment, file })
+  const { config, sources } = resolveConfig({ flags, environment, file })
   const storage = await LevelDbStorage.open(directory.store, { syncWrites: config.syncWrites })
   undo.push(() => storage.close())
   const peer = await Peer.start({
@@ -65,7 +65,7 @@ async function startParts(
     listen: config.listen,
     bootstrap: config.bootstrap,
     storage,
-    mode: config.mode === 'client' ? 'client' : 'server',
+    mode: sources.mode === 'default' ? undefined : config.mode,
     prefix: config.prefix,
     k: config.k,
     alpha: config.alpha,

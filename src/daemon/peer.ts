@@ -41,7 +41,8 @@ export interface PeerInit {
   readonly listen: readonly string[]
   readonly bootstrap: readonly string[]
   readonly storage?: Storage | undefined
-  readonly mode: 'client' | 'server'
+  /** Default: as the network's rules say. */
+  readonly mode?: 'client' | 'server' | 'auto' | undefined
   readonly prefix?: string | undefined
   readonly k?: number | undefined
   readonly alpha?: number | undefined

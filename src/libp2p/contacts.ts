@@ -10,6 +10,7 @@ import type { Hash } from '../core/ports.ts'
 import { plainAddress } from '../wire/multiaddr.ts'
 import { decodePeer, encodePeer } from '../wire/peer-codec.ts'
 import { INTERNED_CONTACTS, PEER_MESSAGE_BYTES_MAX } from './limits.ts'
+import { mapAddresses, type PeerInfoMapper, passthroughMapper } from './peer-mappers.ts'
 
 /** A contact and the message it was read from. */
 interface Interned {
@@ -25,10 +26,13 @@ interface Interned {
  */
 export class ContactBook {
   readonly #hash: Hash
+  readonly #mapper: PeerInfoMapper
   readonly #places = new Array<Interned | undefined>(INTERNED_CONTACTS)
 
-  constructor(hash: Hash) {
+  /** @param mapper What is left of a peer's addresses. Default: all. */
+  constructor(hash: Hash, mapper: PeerInfoMapper = passthroughMapper) {
     this.#hash = hash
+    this.#mapper = mapper
   }
 
   /** The contact that the `Peer` message in `bytes` from `start` up to `end` tells of; `undefined`: it is none. */
@@ -75,7 +79,7 @@ export class ContactBook {
       id,
       idBytes: known?.idBytes ?? idBytes.slice(),
       key: known?.key ?? keyFromDigest(this.#hash(idBytes)),
-      addresses: addresses.map((address) => address.slice()),
+      addresses: mapAddresses(this.#mapper, idBytes, addresses).map((address) => address.slice()),
     })
   }
 

@@ -4,16 +4,19 @@ import type { Contact } from '../core/contact.ts'
 import type { DhtEvent } from '../core/events.ts'
 import type { Mode, NodeOptions } from '../core/options.ts'
 import type { Observer, Storage } from '../core/ports.ts'
-import { defaultValidators, type Validator } from '../core/validators.ts'
+import { defaultValidators, Validators } from '../core/validators.ts'
 import type { JoinResult } from '../node/bootstrap.ts'
 import { KademliaNode } from '../node/kademlia-node.ts'
+import { fitAnswer } from './answer-size.ts'
+import { AutoMode } from './auto-mode.ts'
 import { Connections } from './connections.ts'
 import { ContactBook } from './contacts.ts'
 import { Libp2pEnvelopes } from './envelopes.ts'
-import { Inbound } from './inbound.ts'
+import { Inbound, type InboundInit } from './inbound.ts'
 import { Joiner } from './joiner.ts'
 import { Libp2pNetwork } from './network.ts'
-import { PK_NAMESPACE, pkValidator } from './pk-validator.ts'
+import type { NetworkRules } from './network-rules.ts'
+import { VerifyingNetwork, verifyingAnswer, verifyingStorage } from './record-verifier.ts'
 import { Seeds } from './seeds.ts'
 import { Servers } from './servers.ts'
 import type { KadmiumComponents, KadmiumStatus } from './service.ts'
@@ -28,7 +31,9 @@ export interface RunningPeerInit {
   readonly protocol: string
   readonly storage: Storage
   readonly bootstrap: readonly (string | Multiaddr)[]
-  readonly validators: ReadonlyMap<string, Validator>
+  readonly rules: NetworkRules
+  /** Serves while it can be reached, and only then. */
+  readonly isAutoMode: boolean
   readonly observers: readonly Observer[]
   readonly log: Logger
 }
@@ -40,42 +45,46 @@ export class RunningPeer {
   readonly #components: KadmiumComponents
   readonly #log: Logger
   readonly #clock = new SystemClock()
-  readonly #contacts = new ContactBook(sha256)
+  readonly #contacts: ContactBook
   readonly #connections: Connections
   readonly #network: Libp2pNetwork
   readonly #inbound: Inbound
   readonly #servers: Servers
   readonly #seeds: Seeds
   readonly #joiner: Joiner
+  readonly #autoMode: AutoMode | undefined
   #leaving: Promise<void> | undefined
 
   constructor(init: RunningPeerInit) {
-    const { components, options, protocol, storage } = init
+    const { components, options, protocol, storage, rules } = init
     this.#components = components
     this.#log = init.log
+    this.#contacts = new ContactBook(sha256, rules.mapper)
     this.#connections = new Connections(components.events)
     this.#network = this.#makeNetwork(protocol, options)
     const envelopes = new Libp2pEnvelopes()
+    const { verifier } = rules
+    const network = this.#network
     const ports = {
       clock: this.#clock,
       random: systemRandom,
-      network: this.#network,
-      storage,
+      network: verifier === undefined ? network : new VerifyingNetwork(network, verifier),
+      storage: verifier === undefined ? storage : verifyingStorage(storage, verifier),
       observer: composeObservers(init.observers),
       hash: sha256,
       envelopes,
     }
-    const validators = defaultValidators(
-      ports,
-      new Map<string, Validator>([[PK_NAMESPACE, pkValidator], ...init.validators]),
-    )
+    const validators = rules.ownKinds
+      ? defaultValidators(ports, rules.validators)
+      : new Validators(rules.validators)
     this.node = new KademliaNode({ self: this.#selfContact(), ports, options, validators })
     const { privateKey } = components
     const { node } = this
     this.values = new UserValues({ node, privateKey, envelopes, clock: this.#clock, hash: sha256 })
     this.#servers = this.#makeServers(protocol)
-    this.#inbound = this.#makeInbound(protocol, options)
-    this.#seeds = makeSeeds(components, init.bootstrap, this.#contacts)
+    this.#inbound = this.#makeInbound(protocol, options, rules)
+    this.#seeds = makeSeeds(components, init.bootstrap)
+    this.#autoMode = init.isAutoMode ? this.#makeAutoMode(rules) : undefined
     this.#joiner = this.#makeJoiner(options)
   }
 
@@ -84,7 +93,7 @@ export class RunningPeer {
     components: KadmiumComponents,
     bootstrap: readonly (string | Multiaddr)[],
   ): void {
-    makeSeeds(components, bootstrap, new ContactBook(sha256))
+    makeSeeds(components, bootstrap)
   }
 
   async start(): Promise<void> {
@@ -93,9 +102,11 @@ export class RunningPeer {
     this.#log('loaded %d records and %d contacts', loaded.records, loaded.contacts)
     this.#connections.start(connectionManager)
     events.addEventListener('self:peer:update', this.#onSelfUpdate)
+    // That comes a second after the peer has begun to listen: too late for whoever provides something at once.
+    events.addEventListener('transport:listening', this.#onSelfUpdate)
     await this.#servers.start()
     await this.#inbound.serve(this.node.mode === 'server')
-    this.node.setSelf(this.#selfContact())
+    this.#onSelfUpdate()
     this.node.start()
     this.#joiner.start()
   }
@@ -110,6 +121,7 @@ export class RunningPeer {
   async stop(): Promise<void> {
     await this.leave(0)
     this.#components.events.removeEventListener('self:peer:update', this.#onSelfUpdate)
+    this.#components.events.removeEventListener('transport:listening', this.#onSelfUpdate)
     this.#servers.stop()
     await this.#inbound.serve(false)
     this.#network.close()
@@ -163,12 +175,15 @@ export class RunningPeer {
       contacts: this.#contacts,
       clock: this.#clock,
       protocol,
-      onSeen: (contact) => this.node.seen(contact),
+      onSeen: (contact) => {
+        // One whose addresses are of another kind than the network's is no use to anyone.
+        if (contact.addresses.length > 0) this.node.seen(contact)
+      },
       onLeft: (id) => this.node.left(id),
     })
   }
 
-  #makeInbound(protocol: string, options: NodeOptions): Inbound {
+  #makeInbound(protocol: string, options: NodeOptions, rules: NetworkRules): Inbound {
     return new Inbound({
       registrar: this.#components.registrar,
       protocol,
@@ -179,7 +194,30 @@ export class RunningPeer {
       },
       valueBytesMax: options.valueBytesMax,
       senderOf: (connection) => this.#servers.senderOf(connection),
-      answer: (from, request, reply) => this.node.answer(from, request, reply),
+      answer: this.#makeAnswer(rules),
+    })
+  }
+
+  /** How requests of others are answered: by the node, within the rules of the network. */
+  #makeAnswer({ answerBytesMax, verifier }: NetworkRules): InboundInit['answer'] {
+    const answer: InboundInit['answer'] = (from, request, reply) => {
+      this.node.answer(
+        from,
+        request,
+        answerBytesMax === undefined
+          ? reply
+          : (outcome) => reply(fitAnswer(outcome, answerBytesMax)),
+      )
+    }
+    return verifier === undefined ? answer : verifyingAnswer(verifier, answer)
+  }
+
+  #makeAutoMode({ mapper }: NetworkRules): AutoMode {
+    return new AutoMode({
+      mapper,
+      mode: () => this.node.mode,
+      setMode: (mode) => this.setMode(mode),
+      onError: (error) => this.#log.error('could not change the mode - %e', error),
     })
   }
 
@@ -207,14 +245,19 @@ export class RunningPeer {
     return contact
   }
 
-  readonly #onSelfUpdate = (): void => this.node.setSelf(this.#selfContact())
+  readonly #onSelfUpdate = (): void => {
+    this.node.setSelf(this.#selfContact())
+    const { peerId, addressManager } = this.#components
+    this.#autoMode?.update({ id: peerId, multiaddrs: addressManager.getAddresses() })
+  }
 }
 
 function makeSeeds(
   components: KadmiumComponents,
   bootstrap: readonly (string | Multiaddr)[],
-  contacts: ContactBook,
 ): Seeds {
+  // Whatever kind of address the user gives to join through: he knows that it can be dialled.
+  const contacts = new ContactBook(sha256)
   return new Seeds({ bootstrap, contacts, manager: components.connectionManager })
 }
 

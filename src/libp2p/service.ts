@@ -1,10 +1,12 @@
 import {
   type ComponentLogger,
+  contentRoutingSymbol,
   type Libp2pEvents,
   type Logger,
   type PeerId,
   type PeerStore,
   type PrivateKey,
+  peerRoutingSymbol,
   type Startable,
   serviceCapabilities,
   serviceDependencies,
@@ -21,7 +23,15 @@ import type { KademliaNode, NodeStatus } from '../node/kademlia-node.ts'
 import type { FindNodeResult, OperationOptions } from '../node/lookups.ts'
 import type { GetOptions } from '../node/values.ts'
 import type { InboundCounters } from './inbound-stream.ts'
+import {
+  type AddressKind,
+  checkRules,
+  type NetworkRules,
+  protocolOf,
+  rulesOf,
+} from './network-rules.ts'
 import type { NetworkCounters } from './peer-channel.ts'
+import { contentRoutingOf, peerRoutingOf } from './routers.ts'
 import { RunningPeer } from './running-peer.ts'
 import { forgetfulStorage } from './system.ts'
 import type {
@@ -33,8 +43,16 @@ import type {
 } from './user-values.ts'
 
 /** What may be said of a peer; everything has a default. */
-export interface KadmiumOptions extends Partial<NodeOptions> {
-  /** The network: peers speak `/<prefix>/kad/1.0.0` with their own kind only. Default: `kadmium`. */
+export interface KadmiumOptions extends Partial<Omit<NodeOptions, 'mode'>> {
+  /**
+   * Answers others (`server`), only asks (`client`), or serves while others can reach it (`auto`). Default: `server`; `auto`
+   * with the prefix `ipfs`.
+   */
+  readonly mode?: Mode | 'auto' | undefined
+  /**
+   * The network: peers speak `/<prefix>/kad/1.0.0` with their own kind only. Default: `kadmium`. `ipfs` and `ipfs/lan` are
+   * the networks of IPFS, whose peers keep `/pk/` and `/ipns/` records only.
+   */
   readonly prefix?: string | undefined
   /** The whole protocol id, instead of a prefix. */
   readonly protocol?: string | undefined
@@ -42,6 +60,11 @@ export interface KadmiumOptions extends Partial<NodeOptions> {
   readonly bootstrap?: readonly (string | Multiaddr)[] | undefined
   /** Where records and contacts outlive the process; its owner closes it. Default: memory, where they do not. */
   readonly storage?: Storage | undefined
+  /**
+   * Which addresses of peers are believed and told. Default: `public` with the prefix `ipfs`, `private` with `ipfs/lan`,
+   * `any` otherwise.
+   */
+  readonly addressKind?: AddressKind | undefined
   /** Rules for further kinds of keys, by namespace. */
   readonly validators?: ReadonlyMap<string, Validator> | undefined
   /** Hear of everything that happens. */
@@ -60,6 +83,14 @@ export interface KadmiumComponents {
   readonly peerStore: PeerStore
   readonly events: TypedEventTarget<Libp2pEvents>
   readonly logger: ComponentLogger
+}
+
+/** What another service says that is built on this one. */
+export interface ServiceHost {
+  /** The rules of its network. Default: those of the protocol. */
+  readonly rules?: NetworkRules | undefined
+  /** Its name in logs. Default: `kadmium`. */
+  readonly logName?: string | undefined
 }
 
 /** How a peer is. */
@@ -87,7 +118,9 @@ export function kadmium(
   return (components) => new KadmiumService(components, options)
 }
 
-/** A Kademlia peer as a libp2p service. It starts and stops with its libp2p node. */
+const CAPABILITIES = ['kadmium', '@libp2p/content-routing', '@libp2p/peer-routing']
+
+/** A Kademlia peer as a libp2p service: content and peer routing of libp2p go through it. It starts and stops with its libp2p node. */
 export class KadmiumService implements Startable {
   readonly [Symbol.toStringTag] = 'kadmium'
   /** The protocol id. */
@@ -95,22 +128,35 @@ export class KadmiumService implements Startable {
   readonly #components: KadmiumComponents
   readonly #given: KadmiumOptions
   readonly #options: NodeOptions
+  readonly #rules: NetworkRules
+  readonly #isAutoMode: boolean
   readonly #storage: Storage
   readonly #log: Logger
   #running: RunningPeer | undefined
 
-  constructor(components: KadmiumComponents, given: KadmiumOptions) {
+  /** @param host What another service says that is built on this one. */
+  constructor(components: KadmiumComponents, given: KadmiumOptions, host: ServiceHost = {}) {
     // What libp2p asks a service for. As declared fields, computed names have no types that can be written down.
     Object.defineProperties(this, {
-      [serviceCapabilities]: { value: ['kadmium'] },
+      [serviceCapabilities]: { value: CAPABILITIES },
       [serviceDependencies]: { value: ['@libp2p/identify'] },
+      [contentRoutingSymbol]: { value: contentRoutingOf(this) },
+      [peerRoutingSymbol]: { value: peerRoutingOf(this) },
     })
     this.#components = components
     this.#given = given
-    this.#options = resolveOptions(given)
+    this.protocol = checkedProtocol(given)
+    checkRules(this.protocol, given)
+    this.#rules = host.rules ?? rulesOf(this.protocol, given)
+    const mode = given.mode ?? this.#rules.mode
+    this.#isAutoMode = mode === 'auto'
+    const options = { ...given, mode: mode === 'auto' ? ('client' as const) : mode }
+    this.#options = resolveOptions({
+      ...options,
+      valueBytesMax: given.valueBytesMax ?? this.#rules.valueBytesMax,
+    })
     this.#storage = given.storage ?? forgetfulStorage
-    this.protocol = protocolOf(given)
-    this.#log = components.logger.forComponent('kadmium')
+    this.#log = components.logger.forComponent(host.logName ?? 'kadmium')
     RunningPeer.checkSeeds(components, given.bootstrap ?? [])
   }
 
@@ -123,7 +169,8 @@ export class KadmiumService implements Startable {
       protocol: this.protocol,
       storage: this.#storage,
       bootstrap: this.#given.bootstrap ?? [],
-      validators: this.#given.validators ?? new Map(),
+      rules: this.#rules,
+      isAutoMode: this.#isAutoMode,
       observers: this.#given.observers ?? [],
       log: this.#log,
     })
@@ -212,12 +259,12 @@ export class KadmiumService implements Startable {
   }
 }
 
-function protocolOf({ prefix, protocol }: KadmiumOptions): string {
-  const chosen = protocol ?? `/${prefix ?? 'kadmium'}/kad/1.0.0`
+function checkedProtocol({ prefix, protocol }: KadmiumOptions): string {
+  const chosen = protocol ?? protocolOf(prefix ?? 'kadmium')
   if (!/^\/[^\s/]+(\/[^\s/]+)+$/.test(chosen)) {
     const [option, wanted] =
       protocol === undefined
-        ? ['prefix', 'a word without slashes and spaces']
+        ? ['prefix', 'a name without spaces, such as kadmium or ipfs/lan']
         : ['protocol', 'of the form /<prefix>/kad/1.0.0']
     throw new KadmiumError(
       'ERR_INVALID_OPTION',

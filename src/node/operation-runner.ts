@@ -175,6 +175,7 @@ class OperationTrace {
       found:
         (response.type === 'get-value' && response.record !== undefined) ||
         (response.type === 'get-providers' && response.providers.length > 0),
+      response,
     })
   }
 

@@ -29,7 +29,7 @@ const layers: Readonly<Record<string, Layer>> = {
   wire: { layers: ['wire', 'core'], packages: [/^uint8arrays(\/|$)/], builtins: false },
   libp2p: {
     layers: ['libp2p', 'node', 'core', 'wire'],
-    packages: libp2pFamily,
+    packages: [...libp2pFamily, /^ipns$/, /^interface-datastore$/],
     builtins: true,
   },
   storage: {
@@ -60,6 +60,8 @@ const layers: Readonly<Record<string, Layer>> = {
     packages: [],
     builtins: false,
   },
+  // The public face for programs written for @libp2p/kad-dht.
+  'kad-dht.ts': { layers: ['libp2p'], packages: [], builtins: false },
   simulations: {
     layers: ['simulations', 'node', 'core', 'wire'],
     packages: [/^vega(-lite)?$/, ...multiformats],

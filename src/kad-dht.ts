@@ -1,0 +1,39 @@
+/**
+ * Kadmium with the interface of @libp2p/kad-dht: programs written for that package change the name of the import.
+ *
+ * @packageDocumentation
+ */
+
+export { type KadDHTComponents, KadmiumDHT, kadDHT } from './libp2p/kad-dht.ts'
+export {
+  type AddPeerEvent,
+  type DHTRecord,
+  type DialPeerEvent,
+  type DisjointPath,
+  EventTypes,
+  type FinalPeerEvent,
+  type KadDHT,
+  type KadDHTInit,
+  type MessageName,
+  MessageType,
+  type PathEndedEvent,
+  type PeerResponseEvent,
+  type ProviderEvent,
+  type QueryErrorEvent,
+  type QueryEvent,
+  type RoutingTable,
+  type SelectFn,
+  type Selectors,
+  type SendQueryEvent,
+  type SetModeOptions,
+  type SingleKadDHT,
+  type ValidateFn,
+  type Validators,
+  type ValueEvent,
+} from './libp2p/kad-dht-types.ts'
+export {
+  type PeerInfoMapper,
+  passthroughMapper,
+  removePrivateAddressesMapper,
+  removePublicAddressesMapper,
+} from './libp2p/peer-mappers.ts'

@@ -1,0 +1,80 @@
+import type { Contact } from '../core/contact.ts'
+import type { RpcOutcome, RpcRequest } from '../core/message.ts'
+import type { Cancel, Instant, Network, Storage } from '../core/ports.ts'
+import type { ValueRecord } from '../core/record.ts'
+import { decodeStoredRecord } from '../core/stored-record-codec.ts'
+
+/**
+ * Checks of records that take time. The core judges records synchronously; where a user's rule cannot, the record is checked
+ * before the core sees it, and the core's validator gives the verdict that was found then.
+ */
+export interface RecordVerifier {
+  /** Never rejects; `undefined`: there is nothing to wait for. */
+  verify(record: Pick<ValueRecord, 'key' | 'value'>): Promise<void> | undefined
+}
+
+/** Answers a request, or lets a record in it be checked first. */
+export function verifyingAnswer(
+  verifier: RecordVerifier,
+  answer: (from: Contact, request: RpcRequest, reply: (outcome: RpcOutcome) => void) => void,
+): typeof answer {
+  return (from, request, reply) => {
+    const pending = request.type === 'put-value' ? verifier.verify(request.record) : undefined
+    if (pending === undefined) answer(from, request, reply)
+    else void pending.then(() => answer(from, request, reply))
+  }
+}
+
+/** A network whose records have been checked when they arrive. */
+export class VerifyingNetwork implements Network {
+  readonly #network: Network
+  readonly #verifier: RecordVerifier
+
+  constructor(network: Network, verifier: RecordVerifier) {
+    this.#network = network
+    this.#verifier = verifier
+  }
+
+  send(
+    to: Contact,
+    request: RpcRequest,
+    deadline: Instant,
+    settle: (outcome: RpcOutcome) => void,
+  ): Cancel {
+    let isCancelled = false
+    const cancel = this.#network.send(to, request, deadline, (outcome) => {
+      const record =
+        outcome.ok && outcome.response.type === 'get-value' ? outcome.response.record : undefined
+      const pending = record === undefined ? undefined : this.#verifier.verify(record)
+      if (pending === undefined) settle(outcome)
+      else {
+        void pending.then(() => {
+          if (!isCancelled) settle(outcome)
+        })
+      }
+    })
+    return () => {
+      isCancelled = true
+      cancel()
+    }
+  }
+
+  isConnected(contact: Contact): boolean {
+    return this.#network.isConnected(contact)
+  }
+}
+
+/** A storage whose records have been checked when they are loaded. */
+export function verifyingStorage(storage: Storage, verifier: RecordVerifier): Storage {
+  return {
+    write: (batch, done) => storage.write(batch, done),
+    load: async (prefix) => {
+      const entries = await storage.load(prefix)
+      for (const [key, value] of entries) {
+        const stored = decodeStoredRecord(key, value)
+        if (stored !== undefined) await verifier.verify(stored.record)
+      }
+      return entries
+    },
+  }
+}
