@@ -38,6 +38,23 @@ export function collectNearest(
   }
 }
 
+/**
+ * How many live contacts stand nearer to `target` than `self` does, without a look at any of them: those of bucket i do, all
+ * of them, if `self` and the target differ in bit i, for that is the first bit in which they differ from `self`.
+ */
+export function countNearerThanSelf(
+  buckets: readonly (KBucket | undefined)[],
+  self: Key,
+  target: Key,
+): number {
+  let count = 0
+  for (let i = 0; i < buckets.length; i++) {
+    const bucket = buckets[i]
+    if (bucket !== undefined && bitDiffers(self, target, i)) count += bucket.live
+  }
+  return count
+}
+
 function collect(bucket: KBucket, query: NearestQuery, stale: boolean, found: Contact[]): void {
   const { target, count, exclude } = query
   const contacts = bucket.contacts

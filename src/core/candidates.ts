@@ -22,6 +22,8 @@ export interface Candidate {
   readonly depth: number
   /** When a waiting candidate turns slow. */
   slowAt: Instant
+  /** Whether it is or was sent the lookup's early request, and so does not count against alpha. */
+  isEarly: boolean
   /** How often it was tried again at other addresses. */
   retries: number
   /** Whether it failed without having seen a request. */
@@ -71,6 +73,7 @@ export class Candidates {
       state: 'unasked',
       depth,
       slowAt: 0,
+      isEarly: false,
       retries: 0,
       unreached: false,
     })

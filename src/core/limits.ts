@@ -51,6 +51,12 @@ export const IP_GROUP_PER_TABLE_MAX = 3
 /** Round-trip times remembered; the peer not heard of for longest is forgotten. */
 export const RTT_PEERS_MAX = 1024
 
+/**
+ * A put writes before its lookup has ended at peers whose rank from the key is at most so many times k, by the estimate of the
+ * network's size. That estimate is off by some 10 to 20 %; where ranks end matters little, as copies beyond k just expire.
+ */
+export const EARLY_RANK_PER_K = 1.5
+
 /** Candidates a lookup keeps, as a multiple of k; the farthest is dropped. */
 export const LOOKUP_CANDIDATES_PER_K = 16
 
@@ -68,6 +74,9 @@ export const ANSWER_MAX_MS = 10_000
 
 /** A full bucket's oldest contact is probed for a newcomer only when it was silent for so long. ms. Source: IPFS spec. */
 export const PROBE_AFTER_MS: number = 5 * 60_000
+
+/** A probe whose end nobody reported is forgotten after this: the longest a request may take. ms. */
+export const PROBE_LOCK_MS = 60_000
 
 /** How often a lookup may try a peer again at other addresses, after those of one referrer failed. */
 export const ADDRESS_RETRIES_MAX = 2

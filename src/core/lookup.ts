@@ -33,6 +33,19 @@ export interface LookupInit {
   readonly timing: RequestTiming
   /** When the lookup ends with what it has. */
   readonly deadline: Instant
+  /** What candidates near the target are sent before anything else. */
+  readonly early?: EarlyRequest | undefined
+}
+
+/**
+ * A request that does more than ask: a candidate that is surely one of those to be found is sent it in place of the lookup's
+ * own, as soon as it is heard of and not counted against alpha. Its answer names contacts too; who answers without any, or
+ * refuses, is asked by the lookup's own request as well.
+ */
+export interface EarlyRequest {
+  readonly request: RpcRequest
+  /** Whether a peer at this key is near enough; if it is, so are all that stand nearer. */
+  readonly isNear: (key: Key) => boolean
 }
 
 /** What a lookup found. */
@@ -63,7 +76,7 @@ export interface LookupResult {
 export class Lookup implements Operation<LookupResult> {
   readonly #init: LookupInit
   readonly #candidates: Candidates
-  /** Candidates in state `waiting`: what counts against alpha. */
+  /** Candidates in state `waiting` but for those asked early: what counts against alpha. */
   #waiting = 0
   /** Answers in a row that named nobody nearer than the nearest known. */
   #answersWithoutProgress = 0
@@ -91,31 +104,36 @@ export class Lookup implements Operation<LookupResult> {
   next(now: Instant): Step<LookupResult> {
     if (this.#result !== undefined) return { type: 'done', result: this.#result }
     if (now >= this.#init.deadline) return this.#end(false)
-    let wakeAt = this.#init.deadline
-    if (this.#waiting > 0) wakeAt = Math.min(wakeAt, this.#markSlow(now))
+    const wakeAt = Math.min(this.#init.deadline, this.#markSlow(now))
     const { ask, answered, open } = this.#survey()
     if (answered >= this.#init.answersWanted || !open) return this.#end(true)
-    if (ask !== undefined && this.#waiting < this.#parallelism()) return this.#ask(ask, now)
+    if (ask !== undefined) {
+      if (this.#mayAskEarly(ask)) return this.#ask(ask, now, true)
+      if (this.#waiting < this.#parallelism()) return this.#ask(ask, now, false)
+    }
     return { type: 'wait', until: wakeAt }
   }
 
   onResponse(from: Contact, response: RpcResponse, _now: Instant): void {
-    const candidate = this.#settle(from, 'answered')
+    const candidate = this.#takeBack(from)
     if (candidate === undefined) return
+    const closer = 'closer' in response ? response.closer : undefined
+    candidate.state = candidate.isEarly && closer === undefined ? 'unasked' : 'answered'
     let nearer = false
-    if ('closer' in response) {
-      const count = Math.min(response.closer.length, CONTACTS_PER_RESPONSE_MAX)
-      for (let i = 0; i < count; i++) {
-        const contact = response.closer[i] as Contact // i < length
-        if (this.#hear(contact, candidate.depth + 1) === 0) nearer = true
-      }
+    const count = Math.min(closer?.length ?? 0, CONTACTS_PER_RESPONSE_MAX)
+    for (let i = 0; i < count; i++) {
+      const contact = closer?.[i] as Contact // i < length
+      if (this.#hear(contact, candidate.depth + 1) === 0) nearer = true
     }
     this.#answersWithoutProgress = nearer ? 0 : this.#answersWithoutProgress + 1
   }
 
   onFailure(from: Contact, failure: RpcFailure, _now: Instant): void {
-    const candidate = this.#settle(from, 'failed')
+    const candidate = this.#takeBack(from)
     if (candidate === undefined) return
+    const isAlive = candidate.isEarly && failure.type === 'refused'
+    candidate.state = isAlive ? 'unasked' : 'failed'
+    if (isAlive) return
     candidate.unreached = failure.type === 'unreachable'
     this.#failures += 1
   }
@@ -126,11 +144,17 @@ export class Lookup implements Operation<LookupResult> {
     return this.#candidates.add(contact, depth)
   }
 
-  #ask(candidate: Candidate, now: Instant): Step<LookupResult> {
-    const { timing, request, deadline } = this.#init
+  #mayAskEarly({ isEarly, contact }: Candidate): boolean {
+    return !isEarly && this.#init.early?.isNear(contact.key) === true
+  }
+
+  #ask(candidate: Candidate, now: Instant, isEarly: boolean): Step<LookupResult> {
+    const { timing, early, deadline } = this.#init
+    const request = isEarly && early !== undefined ? early.request : this.#init.request
     candidate.state = 'waiting'
     candidate.slowAt = now + timing.slowAfterMs(candidate.contact)
-    this.#waiting += 1
+    candidate.isEarly = isEarly
+    if (!isEarly) this.#waiting += 1
     this.#requests += 1
     return {
       type: 'send',
@@ -140,13 +164,17 @@ export class Lookup implements Operation<LookupResult> {
     }
   }
 
-  #settle(from: Contact, state: 'answered' | 'failed'): Candidate | undefined {
+  /** The candidate whose request has ended; it counts no longer. */
+  #takeBack(from: Contact): Candidate | undefined {
     const candidate = this.#candidates.find(from.key)
     if (candidate === undefined || this.#result !== undefined) return undefined
-    if (candidate.state === 'waiting') this.#waiting -= 1
+    if (candidate.state === 'waiting') this.#discount(candidate)
     else if (candidate.state !== 'slow') return undefined // an answer to nothing we asked
-    candidate.state = state
     return candidate
+  }
+
+  #discount(candidate: Candidate): void {
+    if (!candidate.isEarly) this.#waiting -= 1
   }
 
   /** Sets aside who is slower than usual; returns when the next one will be. */
@@ -156,7 +184,7 @@ export class Lookup implements Operation<LookupResult> {
       if (candidate.state !== 'waiting') continue
       if (candidate.slowAt <= now) {
         candidate.state = 'slow'
-        this.#waiting -= 1
+        this.#discount(candidate)
       } else if (candidate.slowAt < earliest) {
         earliest = candidate.slowAt
       }

@@ -15,6 +15,8 @@ export type RpcRequest =
       readonly key: Uint8Array
       readonly target: Key
       readonly record: ValueRecord
+      /** Whether the answer shall name contacts, so that the request also does what a FIND_NODE would. */
+      readonly tellCloser?: boolean
       /** Compare-and-set: refused as stale by a holder whose version of the key is another (Kadmium's field 101). */
       readonly ifVersion?: number
     }
@@ -23,13 +25,18 @@ export type RpcRequest =
       readonly key: Uint8Array
       readonly target: Key
       readonly providers: readonly Contact[]
+      /** As for put-value. */
+      readonly tellCloser?: boolean
     }
   | { readonly type: 'get-providers'; readonly key: Uint8Array; readonly target: Key }
 
 /** The names of the requests. */
 export type RpcType = RpcRequest['type']
 
-/** The answers, one for each request. `closer` holds at most `CONTACTS_PER_RESPONSE_MAX` contacts. */
+/**
+ * The answers, one for each request. `closer` holds at most `CONTACTS_PER_RESPONSE_MAX` contacts; a writing request's answer
+ * has it if it was asked for, and the peer knows how to.
+ */
 export type RpcResponse =
   | { readonly type: 'ping' }
   | { readonly type: 'find-node'; readonly closer: readonly Contact[] }
@@ -38,8 +45,8 @@ export type RpcResponse =
       readonly record: ValueRecord | undefined
       readonly closer: readonly Contact[]
     }
-  | { readonly type: 'put-value' }
-  | { readonly type: 'add-provider' }
+  | { readonly type: 'put-value'; readonly closer?: readonly Contact[] }
+  | { readonly type: 'add-provider'; readonly closer?: readonly Contact[] }
   | {
       readonly type: 'get-providers'
       readonly providers: readonly Contact[]

@@ -6,18 +6,13 @@ import {
   type TableListener,
 } from './admission.ts'
 import { unreachable } from './assert.ts'
-import { collectNearest } from './bucket-walk.ts'
+import { collectNearest, countNearerThanSelf } from './bucket-walk.ts'
 import type { Contact } from './contact.ts'
 import { type BucketView, KBucket } from './k-bucket.ts'
 import { commonPrefixLength, type Key } from './key.ts'
+import { PROBE_AFTER_MS, PROBE_LOCK_MS } from './limits.ts'
 import type { Instant } from './ports.ts'
 import { checkRoutingTable } from './routing-table-invariants.ts'
-
-/** A full bucket's contact that was seen within this time is taken to be alive without a probe. ms. */
-export const PROBE_AFTER_MS: number = 5 * 60_000
-
-/** A probe whose end nobody reported is forgotten after this: the longest a request may take. ms. */
-export const PROBE_LOCK_MS = 60_000
 
 /** What a routing table is made of. */
 export interface RoutingTableInit {
@@ -194,6 +189,11 @@ export class RoutingTable {
       collectNearest(this.#buckets, query, true, found)
     }
     return found
+  }
+
+  /** How many live contacts stand nearer to `target` than this peer. */
+  nearerThanSelf(target: Key): number {
+    return countNearerThanSelf(this.#buckets, this.self, target)
   }
 
   get(key: Key): Contact | undefined {

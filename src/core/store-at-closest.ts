@@ -43,7 +43,10 @@ export interface StoreOutcome {
 
 /**
  * Stores something at the k peers closest to its key (Kademlia, section 2.3), a value or a provider: a lookup, then one
- * request to each of the k closest at once. Where one fails the next closest takes its place, until k hold it or nobody is
+ * request to each of the k closest at once. A lookup with an early request stores on its way at those that are surely
+ * among them, so that the rest only has to be told; in a network whose size and neighbourhood the peer knows, all is done
+ * in one round trip. (The idea is go-libp2p's optimistic provide; but here the lookup is not cut short, and peers that were
+ * given a copy too many are not counted.) Where one fails the next closest takes its place, until k hold it or nobody is
  * left. Where one refuses what is stored for its own sake, stale or invalid, nobody takes its place: a peer that knows
  * less would only take in what those responsible have refused.
  */
@@ -53,6 +56,10 @@ export class StoreAtClosest implements Operation<StoreOutcome> {
   readonly #request: RpcRequest
   readonly #stored: Contact[] = []
   readonly #failed: StoreFailure[] = []
+  /** What came of storing on the lookup's way, by the id of the peer: `undefined` is success. */
+  readonly #early = new Map<string, RpcFailure | undefined>()
+  /** Stores sent after the lookup. */
+  #sent = 0
   /** Peers to try, nearest first; filled when the lookup has ended. */
   #targets: Contact[] | undefined
   #nextTarget = 0
@@ -86,32 +93,46 @@ export class StoreAtClosest implements Operation<StoreOutcome> {
 
   onResponse(from: Contact, response: RpcResponse, now: Instant): void {
     if (this.#targets === undefined) {
+      if (response.type === this.#request.type) this.#early.set(from.id, undefined)
       this.#lookup.onResponse(from, response, now)
     } else {
       if (this.#underWay.delete(from)) this.#stored.push(from)
     }
   }
 
-  onFailure(from: Contact, failure: RpcFailure, now: Instant): void {
-    if (this.#targets === undefined) {
-      this.#lookup.onFailure(from, failure, now)
-    } else {
-      if (!this.#underWay.delete(from)) return
-      this.#failed.push({ peer: from, failure })
-      if (isOurFault(failure)) this.#wanted -= 1
+  onFailure(from: Contact, failure: RpcFailure, now: Instant, request: RpcRequest): void {
+    if (this.#targets !== undefined) {
+      if (this.#underWay.delete(from)) this.#fail(from, failure)
+      return
     }
+    const isEarly = request.type === this.#request.type
+    if (isEarly && failure.type === 'refused') this.#early.set(from.id, failure)
+    else if (isEarly) this.#failed.push({ peer: from, failure })
+    this.#lookup.onFailure(from, failure, now)
+  }
+
+  #fail(peer: Contact, failure: RpcFailure): void {
+    this.#failed.push({ peer, failure })
+    if (isOurFault(failure)) this.#wanted -= 1
   }
 
   #store(now: Instant): Step<StoreOutcome> {
     const { deadline, timing } = this.#init.lookup
     const targets = this.#targets as Contact[] // next() planned it
-    if (now >= deadline || this.#stored.length >= this.#wanted) return this.#end()
-    if (
+    if (now >= deadline) return this.#end()
+    while (
       this.#nextTarget < targets.length &&
       this.#stored.length + this.#underWay.size < this.#wanted
     ) {
       const to = targets[this.#nextTarget++] as Contact // below length
+      if (this.#early.has(to.id)) {
+        const failure = this.#early.get(to.id)
+        if (failure === undefined) this.#stored.push(to)
+        else this.#fail(to, failure)
+        continue
+      }
       this.#underWay.add(to)
+      this.#sent += 1
       return {
         type: 'send',
         to,
@@ -119,7 +140,8 @@ export class StoreAtClosest implements Operation<StoreOutcome> {
         deadline: Math.min(deadline, now + timing.timeoutMs(to)),
       }
     }
-    return this.#underWay.size > 0 ? { type: 'wait', until: deadline } : this.#end()
+    if (this.#stored.length >= this.#wanted || this.#underWay.size === 0) return this.#end()
+    return { type: 'wait', until: deadline }
   }
 
   /** The next closest takes the place of one that fails, whether it was asked or only heard of. */
@@ -153,7 +175,7 @@ export class StoreAtClosest implements Operation<StoreOutcome> {
       quorumMet: holders > 0 && holders >= quorum,
       complete: this.#complete,
       hops: this.#hops,
-      requests: this.#lookup.requests + this.#stored.length + this.#failed.length,
+      requests: this.#lookup.requests + this.#sent,
     }
     return { type: 'done', result: this.#result }
   }

@@ -1,7 +1,14 @@
 import type { Contact } from '../core/contact.ts'
 import { KadmiumError } from '../core/errors.ts'
-import { compareDistance, type Key, keyFromDigest } from '../core/key.ts'
-import { Lookup, type LookupInit, type LookupResult, type RequestTiming } from '../core/lookup.ts'
+import { compareDistance, distanceFraction, type Key, keyFromDigest } from '../core/key.ts'
+import { EARLY_RANK_PER_K } from '../core/limits.ts'
+import {
+  type EarlyRequest,
+  Lookup,
+  type LookupInit,
+  type LookupResult,
+  type RequestTiming,
+} from '../core/lookup.ts'
 import type { RpcRequest } from '../core/message.ts'
 import { NetworkSizeEstimator } from '../core/network-size.ts'
 import type { NodeOptions } from '../core/options.ts'
@@ -70,6 +77,18 @@ export class Lookups {
       timing,
       deadline: now + (given.timeoutMs ?? options.operationTimeoutMs),
     }
+  }
+
+  /**
+   * Lets a lookup write on its way, at peers that by the estimate of the network's size are among the k closest, or nearly
+   * so: a copy too many does no harm, a second round trip for many does. `undefined` before there is an estimate.
+   */
+  early(request: TargetedRequest): EarlyRequest | undefined {
+    const size = this.#networkSize.estimate()
+    if (size === undefined) return undefined
+    const { target } = request
+    const limit = (EARLY_RANK_PER_K * this.#init.options.k) / size
+    return { request, isNear: (key) => distanceFraction(target, key) <= limit }
   }
 
   /** See `KademliaNode.findNode`. */

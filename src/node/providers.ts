@@ -65,7 +65,10 @@ export class Providers {
     if (isServer()) store.add(key, target, provider, ports.clock.wallClock())
     this.#write([replication.published('provider', key, target)])
     const request = { type: 'add-provider', key, target, providers: [provider] } as const
-    const lookup = lookups.prepare({ type: 'find-node', key, target }, given)
+    const lookup = {
+      ...lookups.prepare({ type: 'find-node', key, target }, given),
+      early: lookups.early({ ...request, tellCloser: true }),
+    }
     const operation = new StoreAtClosest({ lookup, request, quorum: 0, selfHolds: isServer() })
     const outcome = await runner.run('provide', target, operation, given)
     const { failed, requests } = outcome

@@ -1,6 +1,6 @@
 import { unreachable } from '../core/assert.ts'
 import type { Contact } from '../core/contact.ts'
-import { bytesEqual, compareDistance, type Key } from '../core/key.ts'
+import { bytesEqual, type Key } from '../core/key.ts'
 import {
   PROVIDER_KEY_BYTES_MAX,
   RECORD_KEY_BYTES_MAX,
@@ -15,6 +15,7 @@ import type { RecordStore } from '../core/record-store.ts'
 import type { RoutingTable } from '../core/routing-table.ts'
 
 type PutRequest = Extract<RpcRequest, { type: 'put-value' }>
+type AddRequest = Extract<RpcRequest, { type: 'add-provider' }>
 
 /** What the server side decides: the answer, and what must be durable before it is given. */
 export interface Answer {
@@ -57,9 +58,9 @@ export class Server {
       case 'get-value':
         return this.#getValue(from, request.key, request.target)
       case 'put-value':
-        return this.#putValue(request)
+        return this.#putValue(from, request)
       case 'add-provider':
-        return this.#addProvider(from, request.key, request.target, request.providers)
+        return this.#addProvider(from, request)
       case 'get-providers':
         return this.#getProviders(from, request.key, request.target)
       default:
@@ -91,7 +92,8 @@ export class Server {
     return answered({ type: 'get-value', record, closer: this.#closer(from, target) })
   }
 
-  #putValue({ key, target, record, ifVersion }: PutRequest): Answer {
+  #putValue(from: Contact, request: PutRequest): Answer {
+    const { key, target, record, ifVersion } = request
     if (!bytesEqual(key, record.key)) return refused('invalid: the record is of another key')
     const now = this.#ports.clock.wallClock()
     const { origin, lifetimeMs } = this.#place(target)
@@ -105,9 +107,9 @@ export class Server {
     switch (result.type) {
       case 'stored':
         this.#tellStored(key, origin, result.evicted)
-        return { outcome: { ok: true, response: { type: 'put-value' } }, write: result.write }
+        return { outcome: this.#written(from, request), write: result.write }
       case 'unchanged':
-        return { outcome: { ok: true, response: { type: 'put-value' } }, write: [] }
+        return { outcome: this.#written(from, request), write: [] }
       case 'refused':
         return refused(`${result.code}: ${result.reason}`)
       default:
@@ -116,13 +118,14 @@ export class Server {
   }
 
   /** A peer may announce itself only; what it says of others is passed over (IPFS Kademlia specification). */
-  #addProvider(from: Contact, key: Uint8Array, target: Key, providers: readonly Contact[]): Answer {
+  #addProvider(from: Contact, request: AddRequest): Answer {
+    const { key, target, providers } = request
     const itself = providers.find(({ id }) => id === from.id)
     if (itself === undefined) return refused('a peer can announce only itself as a provider')
     const now = this.#ports.clock.wallClock()
     const admission = this.#providers.add(key, target, itself, now)
     return admission.type === 'stored'
-      ? answered({ type: 'add-provider' })
+      ? { outcome: this.#written(from, request), write: undefined }
       : refused(admission.reason)
   }
 
@@ -141,14 +144,14 @@ export class Server {
    */
   #place(target: Key): { origin: RecordOrigin; lifetimeMs: number } {
     const { k, recordLifetimeMs } = this.#options
-    const self = this.#self().key
-    let nearer = 0
-    for (const contact of this.#table.closest(target, 2 * k)) {
-      if (compareDistance(target, contact.key, self) >= 0) break
-      nearer += 1
-    }
+    const nearer = this.#table.nearerThanSelf(target)
     if (nearer < k) return { origin: 'replica', lifetimeMs: recordLifetimeMs }
     return { origin: 'cached', lifetimeMs: recordLifetimeMs / 2 ** (nearer - k + 1) }
+  }
+
+  #written(from: Contact, { type, target, tellCloser }: PutRequest | AddRequest): RpcOutcome {
+    if (tellCloser !== true) return { ok: true, response: { type } }
+    return { ok: true, response: { type, closer: this.#closer(from, target) } }
   }
 
   #closer(from: Contact, target: Key): readonly Contact[] {

@@ -112,7 +112,17 @@ export class Values {
       ...(ifVersion === undefined ? {} : { ifVersion }),
     } as const
     const selfHolds = keepsFirst && this.#init.isServer()
-    const operation = new StoreAtClosest({ lookup, request, quorum, selfHolds })
+    // A conditional write goes to those responsible only: elsewhere it could succeed on an older version.
+    const early =
+      ifVersion === undefined
+        ? this.#init.lookups.early({ ...request, tellCloser: true })
+        : undefined
+    const operation = new StoreAtClosest({
+      lookup: { ...lookup, early },
+      request,
+      quorum,
+      selfHolds,
+    })
     const outcome = await runner.run('put', target, operation, given)
     const result = this.#putResult(key, outcome, clock.now() - startedAt)
     if (given.keep !== false && !keepsFirst) await this.#keep(record, target, given)

@@ -17,6 +17,7 @@ import {
   TAG_PROVIDERS,
   TAG_RECORD,
   TAG_REFUSAL,
+  TAG_TELL_CLOSER,
   TAG_TYPE,
   TYPES,
 } from './message-fields.ts'
@@ -57,7 +58,7 @@ const PEERS_READ_MAX: number = CONTACTS_PER_RESPONSE_MAX * 2
  */
 export function decodeRequest(bytes: Uint8Array, context: DecodeContext): DecodedRequest {
   const fields = readFields(bytes, context, false) // contacts in a request mean nothing
-  const { kadmium, key } = fields
+  const { kadmium, key, tellCloser } = fields
   const type = typeOf(fields.type)
   if (type === 'ping') return { request: { type }, kadmium }
   if (key === undefined || key.length === 0) throw new WireError(`${type} without a key`)
@@ -73,10 +74,15 @@ export function decodeRequest(bytes: Uint8Array, context: DecodeContext): Decode
     case 'put-value': {
       const { record } = fields
       if (record === undefined) throw new WireError('put-value without a record')
-      return { request: { type, key, target, record }, kadmium }
+      return { request: { type, key, target, record, ...(tellCloser && { tellCloser }) }, kadmium }
     }
-    case 'add-provider':
-      return { request: { type, key, target, providers: fields.providers }, kadmium }
+    case 'add-provider': {
+      const { providers } = fields
+      return {
+        request: { type, key, target, providers, ...(tellCloser && { tellCloser }) },
+        kadmium,
+      }
+    }
     default:
       return unreachable(type)
   }
@@ -99,8 +105,9 @@ export function decodeAnswer(
   if (fields.refusal !== undefined) return { outcome: refused(fields.refusal), kadmium }
   switch (request.type) {
     case 'ping':
+      return { outcome: { ok: true, response: { type: 'ping' } }, kadmium }
     case 'add-provider':
-      return { outcome: { ok: true, response: { type: request.type } }, kadmium }
+      return { outcome: written('add-provider', closer), kadmium }
     case 'find-node':
       return { outcome: { ok: true, response: { type: 'find-node', closer } }, kadmium }
     case 'get-value':
@@ -112,8 +119,7 @@ export function decodeAnswer(
       }
     case 'put-value': {
       const isEcho = record !== undefined && bytesEqual(record.value, request.record.value)
-      if (kadmium || isEcho)
-        return { outcome: { ok: true, response: { type: 'put-value' } }, kadmium }
+      if (kadmium || isEcho) return { outcome: written('put-value', closer), kadmium }
       return { outcome: refused('the peer did not echo the value'), kadmium }
     }
     default:
@@ -148,6 +154,7 @@ interface Fields {
   providers: readonly Contact[]
   refusal: string | undefined
   kadmium: boolean
+  tellCloser: boolean
 }
 
 const NO_CONTACTS: readonly Contact[] = []
@@ -162,6 +169,7 @@ function readFields(bytes: Uint8Array, context: DecodeContext, withCloser: boole
     providers: NO_CONTACTS,
     refusal: undefined,
     kadmium: false,
+    tellCloser: false,
   }
   let closer: PeerList | undefined
   let providers: PeerList | undefined
@@ -173,6 +181,9 @@ function readFields(bytes: Uint8Array, context: DecodeContext, withCloser: boole
         break
       case TAG_KADMIUM:
         fields.kadmium = reader.varint() !== 0
+        break
+      case TAG_TELL_CLOSER:
+        fields.tellCloser = reader.varint() !== 0
         break
       case TAG_KEY:
         fields.key = takeView(reader)
@@ -237,6 +248,11 @@ function takeView(reader: ByteReader): Uint8Array {
   const view = reader.bytes.subarray(reader.position, end)
   reader.position = end
   return view
+}
+
+/** The answer to a write. Without contacts it does not do for a FIND_NODE: the peer may not know how to name them. */
+function written(type: 'put-value' | 'add-provider', closer: readonly Contact[]): RpcOutcome {
+  return { ok: true, response: closer.length === 0 ? { type } : { type, closer } }
 }
 
 function refused(reason: string): RpcOutcome {

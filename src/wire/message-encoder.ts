@@ -10,6 +10,7 @@ import {
   TAG_PROVIDERS,
   TAG_RECORD,
   TAG_REFUSAL,
+  TAG_TELL_CLOSER,
   TAG_TYPE,
   TYPE_NUMBERS,
 } from './message-fields.ts'
@@ -41,12 +42,12 @@ export function encodeRequest(request: RpcRequest, encoding: Encoding = PLAIN): 
     case 'get-providers':
       return write({ ...NOTHING, type: TYPE_NUMBERS[type], key: request.key }, encoding)
     case 'put-value': {
-      const { key, record } = request
-      return write({ ...NOTHING, type: TYPE_NUMBERS[type], key, record }, encoding)
+      const { key, record, tellCloser = false } = request
+      return write({ ...NOTHING, type: TYPE_NUMBERS[type], key, record, tellCloser }, encoding)
     }
     case 'add-provider': {
-      const { key, providers } = request
-      return write({ ...NOTHING, type: TYPE_NUMBERS[type], key, providers }, encoding)
+      const { key, providers, tellCloser = false } = request
+      return write({ ...NOTHING, type: TYPE_NUMBERS[type], key, providers, tellCloser }, encoding)
     }
     default:
       return unreachable(request)
@@ -83,11 +84,13 @@ function draftOf(request: RpcRequest, response: RpcResponse, bareEcho: boolean):
       return { ...NOTHING, type, record: response.record, closer: response.closer }
     case 'get-providers':
       return { ...NOTHING, type, closer: response.closer, providers: response.providers }
-    case 'put-value':
-      if (bareEcho || request.type !== 'put-value') return { ...NOTHING, type }
-      return { ...NOTHING, type, key: request.key, record: request.record }
+    case 'put-value': {
+      const { closer = NOTHING.closer } = response
+      if (bareEcho || request.type !== 'put-value') return { ...NOTHING, type, closer }
+      return { ...NOTHING, type, key: request.key, record: request.record, closer }
+    }
     case 'add-provider':
-      return { ...NOTHING, type }
+      return { ...NOTHING, type, closer: response.closer ?? NOTHING.closer }
     default:
       return unreachable(response)
   }
@@ -101,6 +104,7 @@ interface Draft {
   readonly closer: readonly Contact[]
   readonly providers: readonly Contact[]
   readonly refusal: Uint8Array | undefined
+  readonly tellCloser: boolean
 }
 
 const NOTHING: Omit<Draft, 'type'> = {
@@ -109,6 +113,7 @@ const NOTHING: Omit<Draft, 'type'> = {
   closer: [],
   providers: [],
   refusal: undefined,
+  tellCloser: false,
 }
 
 /** Measures first, then writes into one buffer of exactly that size. */
@@ -121,6 +126,7 @@ function write(draft: Draft, encoding: Encoding): Uint8Array {
   size += peersSize(draft.closer) + peersSize(draft.providers)
   if (refusal !== undefined) size += 2 + lengthPrefixedSize(refusal.length)
   if (encoding.kadmium) size += 3
+  if (draft.tellCloser) size += 3
   const prefix = encoding.framed ? varintSize(size) : 0
   const bytes = new Uint8Array(prefix + size)
   let at = encoding.framed ? writeVarint(bytes, 0, size) : 0
@@ -142,8 +148,15 @@ function write(draft: Draft, encoding: Encoding): Uint8Array {
   if (refusal !== undefined) {
     at = writeLengthPrefixed(bytes, writeVarint(bytes, at, TAG_REFUSAL), refusal)
   }
-  if (encoding.kadmium) bytes[writeVarint(bytes, at, TAG_KADMIUM)] = 1
+  if (encoding.kadmium) at = writeFlag(bytes, at, TAG_KADMIUM)
+  if (draft.tellCloser) writeFlag(bytes, at, TAG_TELL_CLOSER)
   return bytes
+}
+
+function writeFlag(bytes: Uint8Array, at: number, tag: number): number {
+  const position = writeVarint(bytes, at, tag)
+  bytes[position] = 1
+  return position + 1
 }
 
 function peersSize(contacts: readonly Contact[]): number {

@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import type { Contact } from '../../src/core/contact.ts'
-import { FAILURES_STALE, IP_GROUP_PER_BUCKET_MAX } from '../../src/core/limits.ts'
-import { PROBE_AFTER_MS, PROBE_LOCK_MS, RoutingTable } from '../../src/core/routing-table.ts'
+import {
+  FAILURES_STALE,
+  IP_GROUP_PER_BUCKET_MAX,
+  PROBE_AFTER_MS,
+  PROBE_LOCK_MS,
+} from '../../src/core/limits.ts'
+import { RoutingTable } from '../../src/core/routing-table.ts'
 import { ip4Address, tinyContact } from '../support/tiny.ts'
 
 const SELF = 0b0000_0000

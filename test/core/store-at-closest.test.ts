@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Contact } from '../../src/core/contact.ts'
-import { toHex } from '../../src/core/key.ts'
+import { compareDistance, toHex } from '../../src/core/key.ts'
+import type { EarlyRequest } from '../../src/core/lookup.ts'
 import { StoreAtClosest, type StoreInit } from '../../src/core/store-at-closest.ts'
 import {
   honest,
@@ -27,8 +28,21 @@ const request = {
   record: { key, value: Uint8Array.of(2) },
 } as const
 
+/** What a lookup may send before its end to those up to this rank; none of theirs is an inner peer of a test. */
+function earlyUpTo(rank: number): EarlyRequest {
+  const last = peers[rank - 1] as Contact
+  return {
+    request: { ...request, tellCloser: true },
+    isNear: (key) => compareDistance(target, key, last.key) <= 0,
+  }
+}
+
 function put(
-  init: Partial<StoreInit> & { selfKey?: Uint8Array; seeds?: readonly Contact[] } = {},
+  init: Partial<StoreInit> & {
+    selfKey?: Uint8Array
+    seeds?: readonly Contact[]
+    early?: EarlyRequest
+  } = {},
 ): StoreAtClosest {
   return new StoreAtClosest({
     request,
@@ -46,6 +60,7 @@ function put(
       answersWanted: 8,
       timing: { timeoutMs: () => 1_000, slowAfterMs: () => 100 },
       deadline: 10_000,
+      early: init.early,
     },
   })
 }
@@ -182,5 +197,64 @@ describe('StoreAtClosest', () => {
     const refuse: Script = () => ({ failure: { type: 'refused' } })
     expect(runScripted(put({ quorum: 3 }), network(stubborn, refuse)).result.quorumMet).toBe(true)
     expect(runScripted(put({ quorum: 4 }), network(stubborn, refuse)).result.quorumMet).toBe(false)
+  })
+
+  describe('with an early request', () => {
+    it('stores at the k closest in one round trip where they are known', () => {
+      const run = runScripted(put({ seeds: peers.slice(0, 10), early: earlyUpTo(12) }), network())
+      expect(stores(run)).toEqual(peers.slice(0, 8))
+      expect(run.sent).toHaveLength(8)
+      expect(run.endedAt).toBe(10)
+      expect(run.result).toMatchObject({ target: 8, requests: 8, complete: true, failed: [] })
+      expect(run.result.stored).toEqual(peers.slice(0, 8))
+    })
+
+    it('goes on to nearer peers it hears of, and does not count copies too many', () => {
+      const run = runScripted(put({ seeds: peers.slice(4, 14), early: earlyUpTo(12) }), network())
+      expect(new Set(stores(run))).toEqual(new Set(peers.slice(0, 12)))
+      expect(new Set(run.result.stored)).toEqual(new Set(peers.slice(0, 8)))
+      expect(run.endedAt).toBe(20)
+    })
+
+    it('only asks those that may not be among the closest', () => {
+      const run = runScripted(put({ early: earlyUpTo(12) }), network())
+      const asked = run.sent.filter(({ request }) => request.type === 'find-node')
+      for (const { to } of asked) expect(peers.indexOf(to)).toBeGreaterThanOrEqual(12)
+      expect(new Set(run.result.stored)).toEqual(new Set(peers.slice(0, 8)))
+    })
+
+    it('asks a holder that names nobody by a request of its own, and stores there once', () => {
+      const mute = peers[2] as Contact
+      const run = runScripted(
+        put({ seeds: peers.slice(0, 10), early: earlyUpTo(12) }),
+        network([mute], () => ({ response: { type: 'put-value' } })),
+      )
+      const toMute = run.sent.filter(({ to }) => to === mute).map(({ request }) => request.type)
+      expect(toMute).toEqual(['put-value', 'find-node'])
+      expect(run.result.stored).toEqual(peers.slice(0, 8))
+    })
+
+    it('names an early refusal once, and asks nobody else where it is for the sake of the value', () => {
+      const failure = { type: 'refused', reason: 'stale: version 3 is held' } as const
+      const run = runScripted(
+        put({ seeds: peers.slice(0, 10), early: earlyUpTo(12) }),
+        network(peers.slice(0, 8), () => ({ failure })),
+      )
+      expect(stores(run)).toEqual(peers.slice(0, 8))
+      expect(run.result.failed).toEqual(peers.slice(0, 8).map((peer) => ({ peer, failure })))
+      expect(run.result).toMatchObject({ stored: [], target: 8, quorumMet: false })
+    })
+
+    it('lets the next closest take the place of an early holder that is full or silent', () => {
+      const full = peers[1] as Contact
+      const silent = peers[3] as Contact
+      const scripts = network([full], () => ({ failure: { type: 'refused', reason: 'full: x' } }))
+      scripts.set(toHex(silent.key), () => undefined)
+      const run = runScripted(put({ seeds: peers.slice(0, 12), early: earlyUpTo(8) }), scripts)
+      expect(new Set(run.result.stored)).toEqual(
+        new Set(peers.slice(0, 10).filter((peer) => peer !== full && peer !== silent)),
+      )
+      expect(new Set(run.result.failed.map(({ peer }) => peer))).toEqual(new Set([full, silent]))
+    })
   })
 })

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { Contact } from '../../src/core/contact.ts'
 import { compareDistance } from '../../src/core/key.ts'
-import { FAILURES_STALE } from '../../src/core/limits.ts'
-import { PROBE_AFTER_MS, RoutingTable } from '../../src/core/routing-table.ts'
+import { FAILURES_STALE, PROBE_AFTER_MS } from '../../src/core/limits.ts'
+import { RoutingTable } from '../../src/core/routing-table.ts'
 import {
   contactAt,
   keyWithPrefix,

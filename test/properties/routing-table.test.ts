@@ -53,6 +53,10 @@ describe('closest', () => {
             )
           const found = table.closest(target, count, exclude)
           expect(idsOf(found)).toEqual(idsOf(sorted.slice(0, count)))
+          const nearer = known.filter(
+            ({ id, key }) => !stale.has(id) && compareDistance(target, key, self) < 0,
+          )
+          expect(table.nearerThanSelf(target)).toBe(nearer.length)
         }
       }),
       { numRuns: 1_000 },

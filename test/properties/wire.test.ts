@@ -115,8 +115,10 @@ function requestOf(
 ): RpcRequest {
   const target = sha256(key).slice(0, 20)
   if (type === 'ping') return { type }
-  if (type === 'put-value') return { type, key, target, record }
-  if (type === 'add-provider') return { type, key, target, providers }
+  // Half of the writes ask for contacts.
+  const wish = (target[0] ?? 0) < 128 ? { tellCloser: true } : {}
+  if (type === 'put-value') return { type, key, target, record, ...wish }
+  if (type === 'add-provider') return { type, key, target, providers, ...wish }
   return { type, key, target }
 }
 
@@ -129,7 +131,8 @@ function responseTo(
   if (type === 'find-node') return { type, closer }
   if (type === 'get-value') return { type, record, closer }
   if (type === 'get-providers') return { type, providers, closer }
-  return { type }
+  if (type === 'ping') return { type }
+  return closer.length === 0 ? { type } : { type, closer }
 }
 
 /** What `act` throws; a `WireError` if it throws nothing. */

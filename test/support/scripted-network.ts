@@ -87,6 +87,11 @@ export function honest(knows: readonly Contact[], count = 20): Script {
         return { response: { type: 'get-value', record: undefined, closer } }
       case 'get-providers':
         return { response: { type: 'get-providers', providers: [], closer } }
+      case 'put-value':
+      case 'add-provider': {
+        const { type, tellCloser } = request
+        return { response: tellCloser === true ? { type, closer } : { type } }
+      }
       default:
         return { response: { type: request.type } }
     }

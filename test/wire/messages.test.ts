@@ -245,6 +245,21 @@ describe('the acknowledgement of a put', () => {
     expect(decodeAnswer(bytes, put, plainContext)).toEqual({ outcome: stored, kadmium: true })
   })
 
+  it('names contacts if that was wished for, in an echo too', () => {
+    const wish: RpcRequest = { ...put, tellCloser: true }
+    expect(decodeRequest(encodeRequest(wish), plainContext).request).toMatchObject(wish)
+    const peer = contactOf(utf8('a peer'), [])
+    const closer = [peer]
+    const answer = { ok: true, response: { type: 'put-value', closer } } as const
+    for (const bare of [true, false]) {
+      const bytes = encodeAnswer(wish, answer, { ...PLAIN, kadmium: bare }, bare)
+      expect(decodeAnswer(bytes, wish, plainContext).outcome).toMatchObject({
+        ok: true,
+        response: { closer: [{ id: peer.id }] },
+      })
+    }
+  })
+
   it('is none when another implementation leaves out the record, or echoes another value', () => {
     expect(decodeAnswer(fromHex('0800'), put, plainContext).outcome.ok).toBe(false)
     const other = { ...put, record: { key, value: utf8('w') } }
