@@ -1,4 +1,4 @@
-import { type HeldRecord, HeldRecords, recordBytes, type Usage } from './held-records.ts'
+import { type HeldRecord, HeldRecords, placeOf, recordBytes, type Usage } from './held-records.ts'
 import { bytesEqual, compareDistance, compareKeys, type Key, keyFromDigest } from './key.ts'
 import { ENVELOPE_OVERHEAD_BYTES_MAX } from './limits.ts'
 import type { NodeOptions } from './options.ts'
@@ -12,15 +12,10 @@ import {
 } from './stored-record-codec.ts'
 import type { Validators, ValidVerdict } from './validators.ts'
 
+type Quotas = 'storeBytesMax' | 'storeRecordsMax' | 'storeWriterSharePercent'
+
 /** The options that a store obeys. */
-export type RecordStoreOptions = Pick<
-  NodeOptions,
-  | 'valueBytesMax'
-  | 'recordLifetimeMs'
-  | 'storeBytesMax'
-  | 'storeRecordsMax'
-  | 'storeWriterSharePercent'
->
+export type RecordStoreOptions = Pick<NodeOptions, 'valueBytesMax' | 'recordLifetimeMs' | Quotas>
 
 /** What a store needs to know. */
 export interface RecordStoreInit {
@@ -191,8 +186,8 @@ export class RecordStore {
   }
 
   /**
-   * Takes in what the storage holds; what was put meanwhile stands. Everything is validated again: a disk can lie. The wall clock may have gone back since,
-   * so that a record counts as valid at the time when it was received.
+   * Takes in what the storage holds; what was put meanwhile stands. Everything is validated again: a disk can lie. The wall
+   * clock may have gone back since, so that a record counts as valid at the time when it was received.
    */
   load(entries: Iterable<readonly [key: Uint8Array, value: Uint8Array]>, now: UnixMs): LoadResult {
     const dropped: StorageWrite[] = []
@@ -221,7 +216,15 @@ export class RecordStore {
     const expiresAt = Math.min(stored.expiresAt, receivedAt + recordLifetimeMs, signedEnd)
     if (expiresAt <= now) return undefined
     const target = keyFromDigest(this.#hash(record.key))
-    return { ...stored, expiresAt, target, version, writer, deleted }
+    return {
+      ...stored,
+      expiresAt,
+      target,
+      ...placeOf(target, this.#self),
+      version,
+      writer,
+      deleted,
+    }
   }
 
   /** The same value once more: it may live longer and rise in rank. */
@@ -287,6 +290,7 @@ export class RecordStore {
     return {
       record: { key: owned(record.key), value: owned(record.value) },
       target,
+      ...placeOf(target, this.#self),
       origin: RANK[held] > RANK[origin] ? held : origin,
       receivedAt: now,
       expiresAt,

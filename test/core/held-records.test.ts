@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type HeldRecord, HeldRecords } from '../../src/core/held-records.ts'
+import { type HeldRecord, HeldRecords, placeOf } from '../../src/core/held-records.ts'
 
 const held = (n: number, writer: string | undefined): HeldRecord => ({
   record: { key: Uint8Array.of(n), value: new Uint8Array(n) },
@@ -7,6 +7,7 @@ const held = (n: number, writer: string | undefined): HeldRecord => ({
   receivedAt: 0,
   expiresAt: n,
   target: Uint8Array.of(n),
+  ...placeOf(Uint8Array.of(n), Uint8Array.of(0)),
   version: 1,
   writer,
   deleted: false,
