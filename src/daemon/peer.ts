@@ -1,4 +1,4 @@
-import { identify } from '@libp2p/identify'
+import { identify, identifyPush } from '@libp2p/identify'
 import type { Libp2p, PrivateKey } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { ping } from '@libp2p/ping'
@@ -88,6 +88,8 @@ export class Peer implements ApiPeer {
         connectionManager: CONNECTION_MANAGER,
         services: {
           identify: identify(),
+          // Tells those connected when the mode changes.
+          identifyPush: identifyPush(),
           ping: ping(),
           dht: kadmium({
             mode,

@@ -216,8 +216,9 @@ export class InboundStream {
     if (!kadmium) {
       // The specification's ADD_PROVIDER has no answer.
       if (request.type === 'add-provider') return
-      // Others cannot read a refusal. A put without an echo they see as failed; for the rest there is only the reset.
-      if (!outcome.ok && request.type !== 'put-value') {
+      // Others cannot read a refusal: for them there is only the reset. An answer to a put that has no record would be worse,
+      // for go-libp2p reads the record that is not there.
+      if (!outcome.ok) {
         this.#flush()
         this.abort(new Error(`refused: ${outcome.failure.reason ?? outcome.failure.type}`))
         return

@@ -45,7 +45,7 @@ import {
 } from './network-rules.ts'
 import { removePrivateAddressesMapper } from './peer-mappers.ts'
 import { PK_NAMESPACE, pkValidator } from './pk-validator.ts'
-import { peerInfoOf } from './routers.ts'
+import { closestOthers, peerInfoOf } from './routers.ts'
 import { type KadmiumComponents, KadmiumService } from './service.ts'
 
 /** The parts of libp2p that the service uses. */
@@ -88,10 +88,10 @@ export class KadmiumDHT implements SingleKadDHT, Startable {
   readonly #discovery = new EventTarget()
 
   constructor(components: KadDHTComponents, init: KadDHTInit) {
-    // What libp2p asks a service for. As declared fields, computed names have no types that can be written down.
+    // What libp2p asks a service for; their peers know only peers that answer a ping. As declared fields, computed names have no types that can be written down.
     Object.defineProperties(this, {
       [serviceCapabilities]: { value: CAPABILITIES },
-      [serviceDependencies]: { value: ['@libp2p/identify'] },
+      [serviceDependencies]: { value: ['@libp2p/identify', '@libp2p/ping'] },
       [contentRoutingSymbol]: { value: contentRoutingOfEvents(this) },
       [peerRoutingSymbol]: { value: peerRoutingOfEvents(this) },
       [peerDiscoverySymbol]: { value: this.#discovery },
@@ -245,10 +245,8 @@ export class KadmiumDHT implements SingleKadDHT, Startable {
   ): AsyncGenerator<QueryEvent, void, undefined> {
     return this.#query(options, undefined, async ({ observer, signal, events }) => {
       const { node } = this.#service
-      const found = await orNone(node.findNode(key, { observer, signal }))
-      for (const contact of found?.closest ?? []) {
-        if (contact.id !== node.self.id) events.finalPeer(peerInfoOf(contact))
-      }
+      const closest = await orNone(closestOthers(node, key, { observer, signal }))
+      for (const contact of closest ?? []) events.finalPeer(peerInfoOf(contact))
     })
   }
 

@@ -8,6 +8,10 @@ import {
 import { multiaddr } from '@multiformats/multiaddr'
 import type { Contact } from '../core/contact.ts'
 import { KadmiumError } from '../core/errors.ts'
+import type { DhtEvent } from '../core/events.ts'
+import { compareDistance } from '../core/key.ts'
+import type { KademliaNode } from '../node/kademlia-node.ts'
+import type { OperationOptions } from '../node/lookups.ts'
 import { peerIdOf } from './contacts.ts'
 import { pushed } from './pushed.ts'
 import type { KadmiumService } from './service.ts'
@@ -50,11 +54,32 @@ export function peerRoutingOf(service: Pick<KadmiumService, 'node'>): PeerRoutin
       return peerInfoOf(await found(service.node.findPeer(peer, { signal: options.signal })))
     },
     async *getClosestPeers(key, options = {}) {
-      const { closest } = await service.node.findNode(key, { signal: options.signal })
-      const { self } = service.node
-      for (const contact of closest) if (contact.id !== self.id) yield peerInfoOf(contact)
+      const closest = await closestOthers(service.node, key, { signal: options.signal })
+      yield* closest.map(peerInfoOf)
     },
   }
+}
+
+/**
+ * The k closest peers besides this one, nearest first. Kadmium's own lookups count this peer among them, for it may hold a
+ * record; libp2p's callers ask for others.
+ *
+ * @throws KadmiumError as `KademliaNode.findNode`.
+ */
+export async function closestOthers(
+  node: KademliaNode,
+  key: Uint8Array,
+  { signal, observer }: Pick<OperationOptions, 'signal' | 'observer'>,
+): Promise<readonly Contact[]> {
+  const answered = new Set<Contact>()
+  const observe = (event: DhtEvent): void => {
+    if (event.type === 'request-answered') answered.add(event.from)
+    observer?.observe(event)
+  }
+  const { target } = await node.findNode(key, { signal, observer: { observe } })
+  return [...answered]
+    .sort((a, b) => compareDistance(target, a.key, b.key))
+    .slice(0, node.options.k)
 }
 
 /** A contact as libp2p tells of peers. Addresses that libp2p does not know are left out. */

@@ -26,6 +26,7 @@ import type { InboundCounters } from './inbound-stream.ts'
 import {
   type AddressKind,
   checkRules,
+  isIpfsProtocol,
   type NetworkRules,
   protocolOf,
   rulesOf,
@@ -139,7 +140,7 @@ export class KadmiumService implements Startable {
     // What libp2p asks a service for. As declared fields, computed names have no types that can be written down.
     Object.defineProperties(this, {
       [serviceCapabilities]: { value: CAPABILITIES },
-      [serviceDependencies]: { value: ['@libp2p/identify'] },
+      [serviceDependencies]: { get: () => dependenciesOf(this.protocol) },
       [contentRoutingSymbol]: { value: contentRoutingOf(this) },
       [peerRoutingSymbol]: { value: peerRoutingOf(this) },
     })
@@ -273,4 +274,9 @@ function checkedProtocol({ prefix, protocol }: KadmiumOptions): string {
     )
   }
   return chosen
+}
+
+/** The peers of IPFS' networks know only peers that answer a ping. */
+function dependenciesOf(protocol: string): string[] {
+  return isIpfsProtocol(protocol) ? ['@libp2p/identify', '@libp2p/ping'] : ['@libp2p/identify']
 }

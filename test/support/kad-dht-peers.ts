@@ -1,5 +1,12 @@
 import { noise } from '@chainsafe/libp2p-noise'
-import { identify } from '@libp2p/identify'
+import {
+  type Identify,
+  type IdentifyComponents,
+  type IdentifyPush,
+  type IdentifyPushComponents,
+  identify,
+  identifyPush,
+} from '@libp2p/identify'
 import type { Libp2p } from '@libp2p/interface'
 import {
   type KadDHTInit,
@@ -7,11 +14,11 @@ import {
   type SingleKadDHT,
   kadDHT as theirKadDHT,
 } from '@libp2p/kad-dht'
-import { ping } from '@libp2p/ping'
+import { type Ping, type PingComponents, ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
-import { createLibp2p } from 'libp2p'
+import { createLibp2p, type Libp2pOptions } from 'libp2p'
 import { CID } from 'multiformats/cid'
 import * as raw from 'multiformats/codecs/raw'
 import { sha256 } from 'multiformats/hashes/sha2'
@@ -73,14 +80,14 @@ export async function startTheirs(init: KadDHTInit = {}): Promise<TheirNode> {
   return createLibp2p({
     ...nodeOptions(),
     // The type that the factory declares does not show the table that its service has.
-    services: { identify: identify(), ping: ping(), dht },
+    services: { ...services(), dht },
   }) as Promise<Libp2p<never>> as Promise<TheirNode>
 }
 
 /** Starts a node with Kadmium's drop-in. */
 export function startOurs(init: Parameters<typeof kadDHT>[0] = {}): Promise<OurNode> {
   const dht = kadDHT({ ...(SHARED as Parameters<typeof kadDHT>[0]), ...init })
-  return createLibp2p({ ...nodeOptions(), services: { identify: identify(), ping: ping(), dht } })
+  return createLibp2p({ ...nodeOptions(), services: { ...services(), dht } })
 }
 
 /** Connects every node to the first and waits until each knows `contacts` others. */
@@ -125,12 +132,45 @@ export function utf8(text: string): Uint8Array {
   return new TextEncoder().encode(text)
 }
 
+/** Waits until a node finds exactly these providers: nobody says when it has taken an ADD_PROVIDER in. */
+export async function untilProviders(
+  node: Pick<Libp2p, 'contentRouting'>,
+  cid: CID,
+  ids: readonly string[],
+): Promise<void> {
+  const wanted = ids.toSorted().join()
+  await until(`a peer finds ${ids.length} providers`, async () => {
+    const found = await eventsOf(node.contentRouting.findProviders(cid))
+    return (
+      found
+        .map(({ id }) => id.toString())
+        .toSorted()
+        .join() === wanted
+    )
+  })
+}
+
+/** UTF-8 bytes as text. Theirs are a `Buffer` at times. */
+export function textOf(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes)
+}
+
 /** The addresses of a contact as text. */
 export function addressesOf({ addresses }: Contact): string[] {
   return addresses.map((bytes) => multiaddr(bytes).toString())
 }
 
-function nodeOptions() {
+/** Both ways of identify: the second tells peers that a client has become a server. */
+export function services(): {
+  identify: (components: IdentifyComponents) => Identify
+  identifyPush: (components: IdentifyPushComponents) => IdentifyPush
+  ping: (components: PingComponents) => Ping
+} {
+  return { identify: identify(), identifyPush: identifyPush(), ping: ping() }
+}
+
+/** A node on TCP loopback that takes many connections. */
+export function nodeOptions(): Libp2pOptions {
   return {
     ...manyPeersOptions(),
     addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
