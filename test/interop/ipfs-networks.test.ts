@@ -16,10 +16,10 @@ import {
   connect,
   eventsOf,
   nodeOptions,
+  providersFound,
   services,
   startTheirs,
   type TheirNode,
-  untilProviders,
   utf8,
 } from '../support/kad-dht-peers.ts'
 
@@ -93,9 +93,9 @@ describe('the local network of IPFS, one Kadmium peer and one of @libp2p/kad-dht
   it('finds providers both ways', async () => {
     const [one, other] = [await cidOf('one'), await cidOf('other')]
     await ours.contentRouting.provide(one)
-    await untilProviders(theirs, one, [ours.peerId.toString()])
+    expect(await providersFound(theirs, one)).toEqual([ours.peerId.toString()])
     await theirs.contentRouting.provide(other)
-    await untilProviders(ours, other, [theirs.peerId.toString()])
+    expect(await providersFound(ours, other)).toEqual([theirs.peerId.toString()])
   })
 
   it('is joined by a daemon with the prefix ipfs/lan', async () => {

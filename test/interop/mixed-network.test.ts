@@ -7,11 +7,11 @@ import {
   connectAll,
   eventsOf,
   type OurNode,
+  providersFound,
   startOurs,
   startTheirs,
   type TheirNode,
   textOf,
-  untilProviders,
   utf8,
 } from '../support/kad-dht-peers.ts'
 import { inGroups } from '../support/peers.ts'
@@ -81,9 +81,10 @@ describe.each([
     const [cid, own] = [await cidOf('theirs'), await cidOf('own')]
     await Promise.all(some().map((node) => node.contentRouting.provide(cid)))
     const ids = some().map(({ peerId }) => peerId.toString())
-    await untilProviders(one, cid, ids)
+    expect(await providersFound(one, cid, ids.length)).toEqual(ids.toSorted())
     await one.contentRouting.provide(own)
-    await Promise.all(some().map((node) => untilProviders(node, own, [one.peerId.toString()])))
+    const found = await Promise.all(some().map((node) => providersFound(node, own)))
+    expect(found).toEqual(some().map(() => [one.peerId.toString()]))
   })
 })
 

@@ -14,11 +14,11 @@ import {
   eventsOf,
   MIXED_PROTOCOL,
   type OurNode,
+  providersFound,
   startOurs,
   startTheirs,
   type TheirNode,
   textOf,
-  untilProviders,
   utf8,
 } from '../support/kad-dht-peers.ts'
 import { contactOf, plainContext, sha256 } from '../support/wire.ts'
@@ -63,7 +63,7 @@ describe('a Kadmium peer and one of @libp2p/kad-dht', () => {
     const [from, to] = pair(direction)
     const cid = await cidOf(direction)
     await from.contentRouting.provide(cid)
-    await untilProviders(to, cid, [from.peerId.toString()])
+    expect(await providersFound(to, cid)).toEqual([from.peerId.toString()])
   })
 
   it('refuses what its validator refuses, so that they see the put fail', async () => {
@@ -127,7 +127,7 @@ describe('a Kadmium peer and one of @libp2p/kad-dht', () => {
     expect(after.requestsSent - before.requestsSent).toBe(52)
     expect(after.streamsOpened - before.streamsOpened).toBeLessThanOrEqual(1)
     expect(after.malformedAnswers).toBe(0)
-    await untilProviders(theirs, cid, [ours.peerId.toString()])
+    expect(await providersFound(theirs, cid)).toEqual([ours.peerId.toString()])
   })
 
   // They reset a stream that was silent for 10 s; the option that should change this time does nothing.

@@ -77,11 +77,9 @@ const SHARED = {
 /** Starts a node with @libp2p/kad-dht. It looks itself up at once and not after a second. */
 export async function startTheirs(init: KadDHTInit = {}): Promise<TheirNode> {
   const dht = theirKadDHT({ ...SHARED, initialQuerySelfInterval: 1, ...init })
-  return createLibp2p({
-    ...nodeOptions(),
-    // The type that the factory declares does not show the table that its service has.
-    services: { ...services(), dht },
-  }) as Promise<Libp2p<never>> as Promise<TheirNode>
+  const node: Libp2p = await createLibp2p({ ...nodeOptions(), services: { ...services(), dht } })
+  // The type that the factory declares does not show the table that its service has.
+  return node as TheirNode
 }
 
 /** Starts a node with Kadmium's drop-in. */
@@ -132,22 +130,19 @@ export function utf8(text: string): Uint8Array {
   return new TextEncoder().encode(text)
 }
 
-/** Waits until a node finds exactly these providers: nobody says when it has taken an ADD_PROVIDER in. */
-export async function untilProviders(
+/** The providers that a node finds, once it finds so many: nobody says when he has taken an ADD_PROVIDER in. */
+export async function providersFound(
   node: Pick<Libp2p, 'contentRouting'>,
   cid: CID,
-  ids: readonly string[],
-): Promise<void> {
-  const wanted = ids.toSorted().join()
-  await until(`a peer finds ${ids.length} providers`, async () => {
+  count = 1,
+): Promise<string[]> {
+  let ids: string[] = []
+  await until(`a peer finds ${count} providers`, async () => {
     const found = await eventsOf(node.contentRouting.findProviders(cid))
-    return (
-      found
-        .map(({ id }) => id.toString())
-        .toSorted()
-        .join() === wanted
-    )
+    ids = found.map(({ id }) => id.toString()).toSorted()
+    return ids.length >= count
   })
+  return ids
 }
 
 /** UTF-8 bytes as text. Theirs are a `Buffer` at times. */
