@@ -21,18 +21,26 @@ export class AutoMode {
   /** Changes come one after another: the last one counts. */
   #last: Promise<void> = Promise.resolve()
 
+  #hasEnded = false
+
   constructor(init: AutoModeInit) {
     this.#init = init
   }
 
+  /** From now on the mode is somebody else's choice. */
+  end(): void {
+    this.#hasEnded = true
+  }
+
   /** The peer announces these addresses of itself now. */
   update(self: PeerInfo): void {
+    if (this.#hasEnded) return
     const mode = isReachable(self, this.#init.mapper) ? 'server' : 'client'
     this.#last = this.#last.then(() => this.#set(mode))
   }
 
   async #set(mode: Mode): Promise<void> {
-    if (mode === this.#init.mode()) return
+    if (this.#hasEnded || mode === this.#init.mode()) return
     try {
       await this.#init.setMode(mode)
     } catch (error) {

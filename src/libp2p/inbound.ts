@@ -51,6 +51,7 @@ export class Inbound {
   readonly #guests = new Map<string, Guest>()
   #cancelSweep: Cancel | undefined
   #isServing = false
+  #changed: Promise<void> = Promise.resolve()
 
   constructor(init: InboundInit) {
     this.#init = init
@@ -71,8 +72,17 @@ export class Inbound {
     return this.#streams.size
   }
 
-  /** Begins or ends serving. While it does not, the protocol is neither handled nor advertised: identify tells peers. */
-  async serve(isServing: boolean): Promise<void> {
+  /**
+   * Begins or ends serving. While it does not, the protocol is neither handled nor advertised: identify tells peers. Changes
+   * come about one after another, so that the last one stands.
+   */
+  serve(isServing: boolean): Promise<void> {
+    const changed = this.#changed.then(() => this.#serve(isServing))
+    this.#changed = changed.catch(() => {}) // whoever made the change hears of its failure
+    return changed
+  }
+
+  async #serve(isServing: boolean): Promise<void> {
     if (isServing === this.#isServing) return
     this.#isServing = isServing
     const { registrar, protocol } = this.#init

@@ -129,7 +129,13 @@ export class RunningPeer {
     this.#clock.close()
   }
 
-  async setMode(mode: Mode): Promise<void> {
+  /** Whoever sets the mode ends its automatic choice. */
+  setMode(mode: Mode): Promise<void> {
+    this.#autoMode?.end()
+    return this.#changeMode(mode)
+  }
+
+  async #changeMode(mode: Mode): Promise<void> {
     if (mode === this.node.mode) return
     this.#log('mode: %s', mode)
     this.node.setMode(mode)
@@ -216,7 +222,7 @@ export class RunningPeer {
     return new AutoMode({
       mapper,
       mode: () => this.node.mode,
-      setMode: (mode) => this.setMode(mode),
+      setMode: (mode) => this.#changeMode(mode),
       onError: (error) => this.#log.error('could not change the mode - %e', error),
     })
   }

@@ -210,7 +210,10 @@ export class KadmiumService implements Startable {
     return this.node.mode
   }
 
-  /** Becomes a server, which answers and keeps others' records, or a client, which only asks. Identify tells peers. */
+  /**
+   * Becomes a server, which answers and keeps others' records, or a client, which only asks. Ends the mode `auto`. Identify
+   * tells peers; those connected already hear of it if the node has libp2p's `identifyPush`.
+   */
   setMode(mode: Mode): Promise<void> {
     return this.#peer.setMode(mode)
   }
