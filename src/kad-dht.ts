@@ -16,6 +16,7 @@ export {
   type KadDHTInit,
   type MessageName,
   MessageType,
+  type NeedlessOption,
   type PathEndedEvent,
   type PeerResponseEvent,
   type ProviderEvent,

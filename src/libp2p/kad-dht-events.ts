@@ -17,7 +17,8 @@ import { peerInfoOf } from './routers.ts'
 /** The path of what this peer knows by itself. */
 const OWN_PATH: DisjointPath = { index: -1, queued: 0, running: 0, total: 0 }
 
-const MESSAGE_NAMES: Readonly<Record<RpcType, MessageName>> = {
+/** The requests of the specification; what Kadmium has beyond it no query sends. */
+const MESSAGE_NAMES: Readonly<Partial<Record<RpcType, MessageName>>> = {
   ping: 'PING',
   'find-node': 'FIND_NODE',
   'get-value': 'GET_VALUE',
@@ -81,14 +82,16 @@ export class QueryEvents implements Observer {
   }
 
   observe(event: DhtEvent): void {
+    const messageName = 'request' in event ? MESSAGE_NAMES[event.request] : undefined
+    if (messageName === undefined) return
     switch (event.type) {
       case 'request-sent':
-        this.#sent(event.to, event.request)
+        this.#sent(event.to, messageName)
         return
       case 'request-answered':
         this.#running -= 1
         this.#answering = event.from
-        this.#emit(this.#response(event.from, event.request, event.response))
+        this.#emit(this.#response(event.from, messageName, event.response))
         return
       case 'request-failed':
         this.#running -= 1
@@ -135,7 +138,7 @@ export class QueryEvents implements Observer {
     return { index: 0, queued: 0, running: this.#running, total: this.#total }
   }
 
-  #sent(contact: Contact, request: RpcType): void {
+  #sent(contact: Contact, messageName: MessageName): void {
     this.#running += 1
     this.#total += 1
     const peer = peerIdOf(contact)
@@ -144,7 +147,6 @@ export class QueryEvents implements Observer {
       this.#emit({ type: 6, name: 'ADD_PEER', peer, path: this.#path })
     }
     this.#emit({ type: 7, name: 'DIAL_PEER', peer, path: this.#path })
-    const messageName = MESSAGE_NAMES[request]
     const path = this.#path
     this.#emit({
       type: 0,
@@ -156,9 +158,8 @@ export class QueryEvents implements Observer {
     })
   }
 
-  #response(from: Contact, request: RpcType, response: RpcResponse): PeerResponseEvent {
-    const messageName = MESSAGE_NAMES[request]
-    const record = request === 'put-value' ? this.#record : recordOf(response)
+  #response(from: Contact, messageName: MessageName, response: RpcResponse): PeerResponseEvent {
+    const record = messageName === 'PUT_VALUE' ? this.#record : recordOf(response)
     return {
       type: 1,
       name: 'PEER_RESPONSE',

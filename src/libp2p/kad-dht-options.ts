@@ -1,5 +1,5 @@
 import { KadmiumError } from '../core/errors.ts'
-import type { KadDHTInit } from './kad-dht-types.ts'
+import type { KadDHTInit, NeedlessOption } from './kad-dht-types.ts'
 import type { KadmiumOptions } from './service.ts'
 
 /** The protocol unless told otherwise. */
@@ -9,7 +9,7 @@ export const DEFAULT_PROTOCOL = '/ipfs/kad/1.0.0'
 export const QUERY_TIMEOUT_MS = 180_000
 
 /** Options that are taken. */
-const TAKEN: Readonly<Record<keyof KadDHTInit, true>> = {
+const TAKEN: Readonly<Record<Exclude<keyof KadDHTInit, NeedlessOption>, true>> = {
   kBucketSize: true,
   alpha: true,
   clientMode: true,
@@ -22,8 +22,8 @@ const TAKEN: Readonly<Record<keyof KadDHTInit, true>> = {
   allowQueryWithZeroPeers: true,
 }
 
-/** Options of @libp2p/kad-dht that change nothing here, and why that is no loss. */
-const NEEDLESS: Readonly<Record<string, string>> = {
+/** Why it is no loss that an option changes nothing. */
+const NEEDLESS: Readonly<Record<NeedlessOption, string>> = {
   kBucketSplitThreshold: 'buckets split where the own key lies, as Kademlia says',
   prefixLength: 'the table is as deep as the network makes it',
   disjointPaths: 'lookups have one path, which ends when the k closest have answered',
@@ -66,7 +66,7 @@ export function kadmiumOptions(init: KadDHTInit): KadmiumOptions {
 export function warnOfNeedless(init: KadDHTInit): void {
   const needless = Object.entries(init)
     .filter(([name, value]) => value !== undefined && !Object.hasOwn(TAKEN, name))
-    .map(([name]) => `\`${name}\` (${NEEDLESS[name] ?? 'not known'})`)
+    .map(([name]) => `\`${name}\` (${isNeedless(name) ? NEEDLESS[name] : 'not known'})`)
   if (needless.length === 0) return
   process.emitWarning(`options of kadDHT that change nothing in Kadmium: ${needless.join(', ')}`, {
     type: 'KadmiumWarning',
@@ -77,6 +77,10 @@ export function warnOfNeedless(init: KadDHTInit): void {
 /** The datastore prefix, with one slash before it and none behind. */
 export function datastorePrefixOf({ datastorePrefix = '/dht' }: KadDHTInit): string {
   return `/${datastorePrefix.replace(/^\/+|\/+$/g, '')}`
+}
+
+function isNeedless(name: string): name is NeedlessOption {
+  return Object.hasOwn(NEEDLESS, name)
 }
 
 function checkWhole(option: string, value: number, max: number): void {

@@ -145,8 +145,32 @@ export interface SetModeOptions extends AbortOptions {
   force?: boolean
 }
 
+/** Options of @libp2p/kad-dht that change nothing in Kadmium. */
+export type NeedlessOption =
+  | 'kBucketSplitThreshold'
+  | 'prefixLength'
+  | 'disjointPaths'
+  | 'routingTableUpdateQueueConcurrency'
+  | 'routingTableUpdateMaxQueueSize'
+  | 'querySelfInterval'
+  | 'initialQuerySelfInterval'
+  | 'metricsPrefix'
+  | 'pingOldContactTimeout'
+  | 'pingOldContactConcurrency'
+  | 'pingOldContactMaxQueueSize'
+  | 'pingNewContactTimeout'
+  | 'pingNewContactConcurrency'
+  | 'pingNewContactMaxQueueSize'
+  | 'maxInboundStreams'
+  | 'maxOutboundStreams'
+  | 'providers'
+  | 'reprovide'
+  | 'networkDialTimeout'
+  | 'onPeerConnectTimeout'
+  | 'incomingMessageTimeout'
+
 /** The options of `kadDHT`. All others of @libp2p/kad-dht are named in a warning at the start and change nothing. */
-export interface KadDHTInit {
+export interface KadDHTInit extends Partial<Readonly<Record<NeedlessOption, unknown>>> {
   /** Peers in a bucket and closest peers of a key: Kademlia's k. 1-100. Default: 20. */
   readonly kBucketSize?: number
   /** Requests under way at once in a query. 1-32. Default: 10. */
