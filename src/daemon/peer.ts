@@ -28,6 +28,7 @@ import { recordKeyFromText, recordKeyToText } from '../core/record-key.ts'
 import type { StoreFailure } from '../core/store-at-closest.ts'
 import { peerIdInAddress } from '../libp2p/contacts.ts'
 import { noise } from '../libp2p/noise.ts'
+import { ownerKeyFromText } from '../libp2p/owner-keys.ts'
 import { type KadmiumService, kadmium } from '../libp2p/service.ts'
 import { tcp } from '../libp2p/tcp.ts'
 import type { UserPutResult } from '../libp2p/user-values.ts'
@@ -282,7 +283,9 @@ const CONNECTION_MANAGER = {
 
 /** The key that a user means: a bare word such as `greeting` is `/kv/greeting`. */
 function recordKey(given: string): Uint8Array {
-  return recordKeyFromText(given.startsWith('/') ? given : `/kv/${given}`)
+  return (
+    ownerKeyFromText(given) ?? recordKeyFromText(given.startsWith('/') ? given : `/kv/${given}`)
+  )
 }
 
 function multihashOf(cid: string): Uint8Array {

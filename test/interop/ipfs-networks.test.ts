@@ -1,11 +1,13 @@
 import { generateKeyPair, publicKeyToProtobuf } from '@libp2p/crypto/keys'
 import type { Libp2p, PrivateKey } from '@libp2p/interface'
 import { removePublicAddressesMapper } from '@libp2p/kad-dht'
+import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { createIPNSRecord, marshalIPNSRecord, multihashToIPNSRoutingKey } from 'ipns'
 import { ipnsSelector } from 'ipns/selector'
 import { ipnsValidator } from 'ipns/validator'
 import { createLibp2p } from 'libp2p'
+import { base36 } from 'multiformats/bases/base36'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { Peer } from '../../src/daemon/peer.ts'
 import { type KadmiumOptions, kadmium } from '../../src/libp2p/service.ts'
@@ -109,7 +111,9 @@ describe('the local network of IPFS, one Kadmium peer and one of @libp2p/kad-dht
     expect(status).toMatchObject({ protocol: '/ipfs/lan/kad/1.0.0', mode: 'server', k: 20 })
     const { key, record } = await ipnsRecord(owner, 3)
     await theirs.contentRouting.put(key, record)
-    expect(status.contacts).toBe(2)
+    const name = peerIdFromPrivateKey(owner).toCID().toString(base36)
+    const found = await daemon.get(`/ipns/${name}`, {})
+    expect(equal(found.value, record)).toBe(true)
     await daemon.stop()
   })
 })
