@@ -62,6 +62,11 @@ export class Validators {
     this.#byNamespace = byNamespace
   }
 
+  /** The kinds of records that this peer keeps. */
+  get namespaces(): readonly string[] {
+    return [...this.#byNamespace.keys()]
+  }
+
   /** The validator of a key; `undefined` if the key is malformed or its namespace unknown. */
   for(key: Uint8Array): Validator | undefined {
     const parsed = parseRecordKey(key)

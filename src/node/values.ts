@@ -134,7 +134,7 @@ export class Values {
     const { options, ports, validators, runner } = this.#init
     given.signal?.throwIfAborted()
     const validator = validators.for(key)
-    if (validator === undefined) throw unknownKind(key)
+    if (validator === undefined) throw unknownKind(key, validators)
     const startedAt = ports.clock.now()
     const target = this.#targetOf(key)
     const local = this.#init.records.get(key, ports.clock.wallClock())?.record
@@ -290,7 +290,7 @@ export class Values {
       )
     }
     const validator = validators.for(key)
-    if (validator === undefined) throw unknownKind(key)
+    if (validator === undefined) throw unknownKind(key, validators)
     const limit = options.valueBytesMax + (validator.immutable ? 0 : ENVELOPE_OVERHEAD_BYTES_MAX)
     if (value.length > limit) throw tooLarge(value.length, limit)
     const verdict = validators.validate(key, value, ports.clock.wallClock())
@@ -329,11 +329,12 @@ function checkQuorum(quorum: number, k: number): number {
   )
 }
 
-function unknownKind(key: Uint8Array): KadmiumError {
+function unknownKind(key: Uint8Array, validators: Validators): KadmiumError {
   const text = new TextDecoder().decode(key.subarray(0, 60))
+  const kinds = validators.namespaces.map((namespace) => `/${namespace}/`)
   return new KadmiumError(
     'ERR_INVALID_KEY',
-    `no validator for the key '${text}': keys look like /kv/<name>, /mutable/<peer id>/<name>, /sha256/<digest>`,
+    `no validator for the key '${text}': keys of this network begin with ${kinds.join(', ')}`,
   )
 }
 
