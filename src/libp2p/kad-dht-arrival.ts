@@ -1,3 +1,5 @@
+import { KadmiumError } from '../core/errors.ts'
+
 /** What it takes to arrive. */
 export interface ArrivalInit {
   /** Whether the routing table has a peer. */
@@ -16,6 +18,7 @@ export class Arrival {
   readonly #init: ArrivalInit
   readonly #waiting = new Set<() => void>()
   #joining: Promise<unknown> | undefined
+  #stopped = new AbortController()
 
   constructor(init: ArrivalInit) {
     this.#init = init
@@ -29,14 +32,17 @@ export class Arrival {
     })
   }
 
-  /** The peer has stopped: after another start it joins again. */
+  /** The peer has stopped: nobody waits any longer, and after another start it joins again. */
   left(): void {
+    this.#stopped.abort(new KadmiumError('ERR_CLOSED', 'the peer stopped'))
+    this.#stopped = new AbortController()
     this.#joining = undefined
   }
 
-  /** @throws the signal's reason. */
-  async wait(signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted()
+  /** @throws the signal's reason; KadmiumError `ERR_CLOSED` when the peer stops. */
+  async wait(given: AbortSignal): Promise<void> {
+    given.throwIfAborted()
+    const signal = AbortSignal.any([given, this.#stopped.signal])
     if (!this.#init.waits) return
     if (!this.#init.isAmongPeers()) {
       await until(signal, (wake) => {

@@ -22,7 +22,10 @@ export function passthroughMapper(peer: PeerInfo): PeerInfo {
   return peer
 }
 
-/** Runs a mapper over binary multiaddrs, as contacts hold them. */
+/**
+ * Runs a mapper over binary multiaddrs, as contacts hold them. One that throws leaves no address: what a stranger says of a
+ * peer must not bring this one down, whatever the mapper had not thought of.
+ */
 export function mapAddresses(
   mapper: PeerInfoMapper,
   idBytes: Uint8Array,
@@ -30,9 +33,12 @@ export function mapAddresses(
 ): readonly Uint8Array[] {
   if (mapper === passthroughMapper || addresses.length === 0) return addresses
   const id: PeerId = peerIdFromMultihash(Digest.decode(idBytes))
-  return mapper({ id, multiaddrs: addresses.flatMap(readAddress) }).multiaddrs.map(
-    ({ bytes }) => bytes,
-  )
+  try {
+    const { multiaddrs } = mapper({ id, multiaddrs: addresses.flatMap(readAddress) })
+    return multiaddrs.map(({ bytes }) => bytes)
+  } catch {
+    return []
+  }
 }
 
 /** Whether any peer can dial this address without another's help. */

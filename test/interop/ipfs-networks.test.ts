@@ -75,10 +75,7 @@ describe('the local network of IPFS, one Kadmium peer and one of @libp2p/kad-dht
 
   it('keeps nothing else: neither Kadmium’s kinds nor others', async () => {
     const put = ours.services.dht.put('/kv/name', utf8('value'))
-    await expect(put).rejects.toMatchObject({
-      code: 'ERR_INVALID_KEY',
-      message: expect.stringContaining('keys of this network begin with /pk/, /ipns/'),
-    })
+    await expect(put).rejects.toThrow(/keys of this network begin with \/pk\/, \/ipns\//)
     const lax = await startTheirs({
       protocol: '/ipfs/lan/kad/1.0.0',
       clientMode: true,

@@ -1,4 +1,5 @@
 import { generateKeyPair } from '@libp2p/crypto/keys'
+import type { PeerInfo } from '@libp2p/interface'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { MemoryDatastore } from 'datastore-core'
 import { createLibp2p } from 'libp2p'
@@ -200,6 +201,13 @@ describe('a query of kadDHT', () => {
     await expect(get).rejects.toMatchObject({ errors: [{ name: 'TimeoutError' }] })
   })
 
+  it('does not wait beyond the end of its peer', async () => {
+    const node = await startOurs()
+    const get = eventsOf(node.services.dht.get(utf8('/v/key')))
+    const [ended] = await Promise.allSettled([get, node.stop()])
+    expect(ended).toMatchObject({ status: 'rejected', reason: { code: 'ERR_CLOSED' } })
+  })
+
   it('ends at once without peers if told so', async () => {
     const node = await start({ allowQueryWithZeroPeers: true })
     expect(await eventsOf(node.services.dht.get(utf8('/v/key')))).toEqual([])
@@ -224,6 +232,19 @@ describe('a query of kadDHT', () => {
       const search = eventsOf(a.services.dht.findPeer(nobody, options))
       await expect(search).rejects.toMatchObject({ name: 'NotFoundError' })
     }
+  })
+
+  it('survives a mapper that throws', async () => {
+    const peerInfoMapper = (peer: PeerInfo): PeerInfo => {
+      if (peer.multiaddrs.length > 0) throw new Error('not thought of')
+      return peer
+    }
+    const [a, b] = await Promise.all([start({ peerInfoMapper }), start()])
+    await connect(a, b)
+    const cid = await cidOf('block')
+    await until('b asks a', async () => b.services.dht.routingTable.size === 1)
+    expect(await eventsOf(b.contentRouting.findProviders(cid))).toEqual([])
+    expect(a.services.dht.routingTable.size).toBe(0)
   })
 
   it('tells libp2p of the peers that it meets', async () => {
