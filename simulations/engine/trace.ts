@@ -12,6 +12,7 @@ const TYPES: Readonly<Record<RpcType | 'reply' | 'failure' | 'kill' | 'start', n
   failure: 8,
   kill: 9,
   start: 10,
+  watch: 11,
 }
 
 /** What is put into the digest: a delivery, or a change of the population. */

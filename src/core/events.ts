@@ -16,6 +16,7 @@ export type OperationKind =
   | 'replicate'
   | 'probe'
   | 'repair'
+  | 'watch'
 
 /**
  * Everything worth telling, as one union. Metrics, logs, traces and the command line are observers of it; `at` is the

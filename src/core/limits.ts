@@ -57,6 +57,13 @@ export const RTT_PEERS_MAX = 1024
  */
 export const EARLY_RANK_PER_K = 1.5
 
+/**
+ * A copy lives its full life on a peer that knows at most so many times k peers nearer to the key, and ever shorter beyond.
+ * More than k, because tables name the dead as well: when two thirds of a network have died, a peer that is one of the k
+ * closest living counts three times as many before it.
+ */
+export const FULL_LIFE_RANK_PER_K = 3
+
 /** Candidates a lookup keeps, as a multiple of k; the farthest is dropped. */
 export const LOOKUP_CANDIDATES_PER_K = 16
 
@@ -104,3 +111,57 @@ export const PROVIDER_ADDRESSES_VALIDITY_MS: number = 24 * 60 * 60_000
 
 /** Providers in an answer; keeps it within a message. */
 export const PROVIDERS_PER_RESPONSE_MAX = 40
+
+/** Replicas that a watcher of a key listens to, unless it says otherwise: several, so that one may fail unnoticed. */
+export const WATCH_REPLICAS = 4
+
+/** How long a holder may keep a watcher's request while nothing happens. ms. A silent loss is noticed as late. */
+export const WATCH_WAIT_MS = 60_000
+
+/** How long a subscription stands after its last request; so it is renewed at half of it at the latest. ms. */
+export const WATCH_LEASE_MS: number = 2 * WATCH_WAIT_MS
+
+/** What the answer may take beyond that wait: the sweep of waits, and the way. ms. */
+export const WATCH_MARGIN_MS = 15_000
+
+/** How often a holder looks for waits and leases that are over. ms. */
+export const WATCH_SWEEP_MS = 5_000
+
+/** Subscriptions that a holder keeps: of all, for one key, and of one watcher. A further one is refused. */
+export const SUBSCRIPTIONS_MAX = 4_096
+export const SUBSCRIPTIONS_PER_KEY_MAX = 512
+export const SUBSCRIPTIONS_PER_PEER_MAX = 128
+
+/** Requests of one watcher that wait for one key. */
+export const WATCH_REQUESTS_MAX = 4
+
+/** Values of a watched key that a holder keeps for a watcher whose next request is on its way; older ones it counts. */
+export const WATCH_BACKLOG_MAX = 16
+
+/** What these may take up for all keys. Bytes. */
+export const WATCH_BACKLOG_BYTES_MAX: number = 16 * 1024 * 1024
+
+/** What the values in one answer may take up; the first is given whatever it takes. Bytes. */
+export const WATCH_ANSWER_BYTES_MAX: number = 64 * 1024
+
+/** Possible replicas that a watcher remembers; the farthest that it does not listen to makes room. */
+export const WATCH_CANDIDATES_MAX = 32
+
+/** How long a value out of order is held back when another holder may still bring what belongs before it. ms. */
+export const WATCH_GRACE_MS = 2_000
+
+/** How often a watcher reads the key anew, should every subscription have failed it. ms. */
+export const WATCH_POLL_INTERVAL_MS: number = 10 * 60_000
+
+/** First pause before a watcher whose replicas fail looks for others again; doubles up to the longest. ms. */
+export const WATCH_SEARCH_PAUSE_MS = 2_000
+export const WATCH_SEARCH_PAUSE_MAX_MS = 60_000
+
+/** Pause after an answer that came at once and brought nothing: a holder must not make a watcher spin. ms. */
+export const WATCH_EMPTY_PAUSE_MS = 1_000
+
+/** Keys that one peer watches at once; a further watch is refused. */
+export const WATCHES_MAX = 1_024
+
+/** Events of a watch that wait for a slow reader; then the oldest are dropped, and that is said. */
+export const WATCH_EVENTS_MAX = 128

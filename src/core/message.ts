@@ -3,6 +3,15 @@ import type { Key } from './key.ts'
 import type { ValueRecord } from './record.ts'
 
 /**
+ * How far a watcher has come with the values of a key at one holder, in that holder's own count: `epoch` names the count
+ * (a random whole number below 2^32), `serial` the last value of it that the watcher got.
+ */
+export interface WatchCursor {
+  readonly epoch: number
+  readonly serial: number
+}
+
+/**
  * The requests of the protocol. `key` is the preimage that travels; `target` is its point in the keyspace, computed by
  * whoever makes the request object (the caller, or the codec on arrival) and never sent.
  */
@@ -29,6 +38,16 @@ export type RpcRequest =
       readonly tellCloser?: boolean
     }
   | { readonly type: 'get-providers'; readonly key: Uint8Array; readonly target: Key }
+  | {
+      /** Kadmium's own: tell me the next values of the key (subscriptions.ts). Answered late, so never pipelined. */
+      readonly type: 'watch'
+      readonly key: Uint8Array
+      readonly target: Key
+      /** `undefined`: the watcher is new here; it is told the present value at once. */
+      readonly cursor?: WatchCursor
+      /** How long the answer may be held back while nothing happens. ms. */
+      readonly waitMs: number
+    }
 
 /** The names of the requests. */
 export type RpcType = RpcRequest['type']
@@ -50,6 +69,15 @@ export type RpcResponse =
   | {
       readonly type: 'get-providers'
       readonly providers: readonly Contact[]
+      readonly closer: readonly Contact[]
+    }
+  | {
+      readonly type: 'watch'
+      readonly cursor: WatchCursor
+      /** The values since the cursor asked with, in the order in which they landed. */
+      readonly records: readonly ValueRecord[]
+      /** Values since then that are no longer kept, all before the first of `records`. */
+      readonly missed: number
       readonly closer: readonly Contact[]
     }
 

@@ -24,6 +24,8 @@ export interface RecordStoreInit {
   /** The peer's own point of the keyspace: what is far from it is evicted first. */
   readonly self: Key
   readonly hash: Hash
+  /** Hears of every value that takes a place, whichever way it came; not of one that only lives longer. */
+  readonly onValue?: (held: HeldRecord) => void
 }
 
 /** A record that arrives. */
@@ -98,6 +100,7 @@ export class RecordStore {
   readonly #validators: Validators
   readonly #self: Key
   readonly #hash: Hash
+  readonly #onValue: RecordStoreInit['onValue']
   /** Made with the first record: most of a hundred thousand simulated peers hold none. */
   #held: HeldRecords | undefined
 
@@ -106,6 +109,7 @@ export class RecordStore {
     this.#validators = init.validators
     this.#self = init.self
     this.#hash = init.hash
+    this.#onValue = init.onValue
   }
 
   /** Records held, expired ones that were not yet swept among them. */
@@ -216,15 +220,8 @@ export class RecordStore {
     const expiresAt = Math.min(stored.expiresAt, receivedAt + recordLifetimeMs, signedEnd)
     if (expiresAt <= now) return undefined
     const target = keyFromDigest(this.#hash(record.key))
-    return {
-      ...stored,
-      expiresAt,
-      target,
-      ...placeOf(target, this.#self),
-      version,
-      writer,
-      deleted,
-    }
+    const place = placeOf(target, this.#self)
+    return { ...stored, expiresAt, target, ...place, version, writer, deleted }
   }
 
   /** The same value once more: it may live longer and rise in rank. */
@@ -314,6 +311,7 @@ export class RecordStore {
     for (const victim of evicted) records.remove(victim)
     if (previous !== undefined) records.remove(previous)
     records.add(held)
+    this.#onValue?.(held)
     const write = evicted.map(({ record }) => deleteStoredRecord(record.key))
     write.push(encodeStoredRecord(held))
     return { type: 'stored', write, evicted }

@@ -1,5 +1,5 @@
 import type { NodeOptions } from '../core/options.ts'
-import type { NodeStatus } from '../node/kademlia-node.ts'
+import type { NodeStatus } from '../node/node-status.ts'
 
 /** How long after its start a peer may have no contacts and still be well. ms. */
 const JOINING_MS = 30_000

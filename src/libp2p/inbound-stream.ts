@@ -191,6 +191,8 @@ export class InboundStream {
   #take(bytes: Uint8Array): void {
     const { load, counters, decoding } = this.#context
     const decoded = decodeRequest(bytes, decoding)
+    // Its answer may take a minute, and all behind it would wait: it has a protocol of its own (watch-inbound.ts).
+    if (decoded.request.type === 'watch') throw new WireError('watch among other requests')
     counters.requests += 1
     const slot: Slot = { decoded, outcome: undefined }
     this.#slots.push(slot)

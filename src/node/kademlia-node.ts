@@ -1,5 +1,6 @@
 import type { RemovalReason, TableListener } from '../core/admission.ts'
 import type { Contact } from '../core/contact.ts'
+import type { HeldRecord } from '../core/held-records.ts'
 import { SAVED_CONTACTS_MAX } from '../core/limits.ts'
 import type { RequestTiming } from '../core/lookup.ts'
 import type { RpcOutcome, RpcRequest } from '../core/message.ts'
@@ -11,11 +12,13 @@ import { RecordStore } from '../core/record-store.ts'
 import { RoutingTable } from '../core/routing-table.ts'
 import { RttEstimator } from '../core/rtt-estimator.ts'
 import type { Validators } from '../core/validators.ts'
+import type { WatchNotice } from '../core/watch.ts'
 import { Bootstrap, type JoinResult } from './bootstrap.ts'
 import { HandOver } from './hand-over.ts'
 import { type FindNodeResult, Lookups, type OperationOptions } from './lookups.ts'
 import { contactsToSave, type Duty, Maintenance, RefreshDuty } from './maintenance.ts'
 import { Membership } from './membership.ts'
+import type { NodeStatus } from './node-status.ts'
 import { OperationRunner } from './operation-runner.ts'
 import { ExpiryDuty, Persistence, SaveContactsDuty } from './persistence.ts'
 import { type FindProvidersOptions, type ProvideResult, Providers } from './providers.ts'
@@ -28,6 +31,8 @@ import {
   type PutResult,
   Values,
 } from './values.ts'
+import type { Reply } from './watch-answers.ts'
+import { Watching, type WatchOptions } from './watching.ts'
 
 /** What a peer is made of. */
 export interface NodeInit {
@@ -39,19 +44,6 @@ export interface NodeInit {
   readonly preimages?: PreimageFinder
   /** Peers whose round trips are remembered. Default: `RTT_PEERS_MAX`. */
   readonly rttPeersMax?: number
-}
-
-/** What a peer knows and does, for status pages. */
-export interface NodeStatus {
-  readonly mode: Mode
-  readonly contacts: number
-  readonly buckets: number
-  readonly records: number
-  readonly recordBytes: number
-  readonly providerKeys: number
-  readonly publications: number
-  readonly operations: number
-  readonly networkSize: number | undefined
 }
 
 /**
@@ -72,6 +64,7 @@ export class KademliaNode {
   readonly #providers: Providers
   readonly #replication: Replication
   readonly #handOver: HandOver
+  readonly #watching: Watching
   readonly #maintenance: Maintenance
   readonly #persistence: Persistence
   readonly #saving: SaveContactsDuty
@@ -88,7 +81,9 @@ export class KademliaNode {
     this.#self = self
     this.#mode = options.mode
     this.table = new RoutingTable({ self: self.key, k, ipDiversity, listener: this.#listener() })
-    this.records = new RecordStore({ options, validators, self: self.key, hash: ports.hash })
+    const { hash } = ports
+    const onValue = (held: HeldRecord): void => this.#watching.landed(held)
+    this.records = new RecordStore({ options, validators, self: self.key, hash, onValue })
     const rtt = new RttEstimator({
       options,
       ...(init.rttPeersMax === undefined ? {} : { peersMax: init.rttPeersMax }),
@@ -122,6 +117,7 @@ export class KademliaNode {
       store: this.providerRecords,
       replication: this.#replication,
     })
+    this.#watching = new Watching({ ...parts, lookups: this.#lookups })
     this.#persistence = new Persistence(ports, this.records)
     this.#saving = new SaveContactsDuty({
       isFew: () => this.table.size <= k,
@@ -154,6 +150,7 @@ export class KademliaNode {
   setMode(mode: Mode): void {
     if (mode === this.#mode) return
     this.#mode = mode
+    if (mode === 'client') this.#watching.answers.close('this peer no longer serves')
     this.#ports.observer?.observe({ type: 'mode', at: this.#ports.clock.now(), mode })
     this.#maintenance.rearm()
   }
@@ -185,6 +182,7 @@ export class KademliaNode {
     this.#maintenance.stop()
     const { handOverMs = 0 } = given
     if (handOverMs > 0) await this.#replication.leave(this.#ports.clock.now() + handOverMs)
+    this.#watching.close()
     this.#runner.close()
     this.#membership.close()
     await this.#saveContacts()
@@ -209,10 +207,17 @@ export class KademliaNode {
     this.#membership.left(id, this.#ports.clock.now())
   }
 
-  /** Answers a request. `reply` is called exactly once, when what it acknowledges is durable. */
-  answer(from: Contact, request: RpcRequest, reply: (outcome: RpcOutcome) => void): void {
+  /**
+   * Answers a request. `reply` is called exactly once, when what it acknowledges is durable. A watcher's request may wait;
+   * `signal` takes it back when nobody can hear the answer any more.
+   */
+  answer(from: Contact, request: RpcRequest, reply: Reply, signal?: AbortSignal): void {
     if (this.#isStopped || this.#mode === 'client') {
       reply({ ok: false, failure: { type: 'refused', reason: 'this peer answers no requests' } })
+      return
+    }
+    if (request.type === 'watch') {
+      this.#watching.answers.answer(from, request, reply, signal)
       return
     }
     const { outcome, write } = this.#server.answer(from, request)
@@ -258,6 +263,16 @@ export class KademliaNode {
    */
   get(key: Uint8Array, given: GetOptions = {}): Promise<GetResult> {
     return this.#values.get(key, given)
+  }
+
+  /**
+   * The values of a key, as they land: what stands, then each that wins over the last; `gap` says where some may be missing.
+   * Ends by `signal`, or an error: `ERR_BUSY`, `ERR_CLOSED`.
+   *
+   * @throws KadmiumError `ERR_INVALID_KEY`, `ERR_INVALID_OPTION`, at once.
+   */
+  watch(key: Uint8Array, given: WatchOptions = {}): AsyncGenerator<WatchNotice, never, undefined> {
+    return this.#watching.watch(key, given)
   }
 
   /**
@@ -310,6 +325,8 @@ export class KademliaNode {
       recordBytes: this.records.bytes,
       providerKeys: this.providerRecords.size,
       publications: this.#replication.publications.size,
+      watches: this.#watching.size,
+      subscriptions: this.#watching.answers.size,
       operations: this.#runner.running,
       networkSize: this.networkSize(),
     }

@@ -2,6 +2,7 @@ import { unreachable } from '../core/assert.ts'
 import type { Contact } from '../core/contact.ts'
 import { bytesEqual, type Key } from '../core/key.ts'
 import {
+  FULL_LIFE_RANK_PER_K,
   PROVIDER_KEY_BYTES_MAX,
   RECORD_KEY_BYTES_MAX,
   REQUEST_KEY_BYTES_MAX,
@@ -49,7 +50,7 @@ export class Server {
     this.#self = init.self
   }
 
-  answer(from: Contact, request: RpcRequest): Answer {
+  answer(from: Contact, request: Exclude<RpcRequest, { type: 'watch' }>): Answer {
     switch (request.type) {
       case 'ping':
         return answered({ type: 'ping' })
@@ -139,14 +140,16 @@ export class Server {
   }
 
   /**
-   * One of the k closest is a replica; a peer farther off keeps a cached copy whose life halves with every peer between
-   * (Kademlia, section 2.3, which gives no formula; rust-libp2p takes this one).
+   * One of the k closest is a replica. A peer farther off keeps a cached copy: it goes before replicas when room is wanted,
+   * and beyond a few times k its life halves with every peer between (Kademlia, section 2.3, which gives no formula;
+   * rust-libp2p takes this one, from k on). Who caches for being a reader shortens the life of its copy itself.
    */
   #place(target: Key): { origin: RecordOrigin; lifetimeMs: number } {
     const { k, recordLifetimeMs } = this.#options
     const nearer = this.#table.nearerThanSelf(target)
     if (nearer < k) return { origin: 'replica', lifetimeMs: recordLifetimeMs }
-    return { origin: 'cached', lifetimeMs: recordLifetimeMs / 2 ** (nearer - k + 1) }
+    const beyond = Math.max(0, nearer - FULL_LIFE_RANK_PER_K * k + 1)
+    return { origin: 'cached', lifetimeMs: recordLifetimeMs / 2 ** beyond }
   }
 
   #written(from: Contact, { type, target, tellCloser }: PutRequest | AddRequest): RpcOutcome {

@@ -5,8 +5,9 @@ import {
   CONTACTS_PER_RESPONSE_MAX,
   REFUSAL_BYTES_MAX,
   REQUEST_KEY_BYTES_MAX,
+  WATCH_BACKLOG_MAX,
 } from '../core/limits.ts'
-import type { RpcOutcome, RpcRequest, RpcType } from '../core/message.ts'
+import type { RpcOutcome, RpcRequest, RpcType, WatchCursor } from '../core/message.ts'
 import type { Hash } from '../core/ports.ts'
 import type { ValueRecord } from '../core/record.ts'
 import { ByteReader } from './byte-reader.ts'
@@ -14,11 +15,15 @@ import {
   TAG_CLOSER,
   TAG_KADMIUM,
   TAG_KEY,
+  TAG_MISSED,
   TAG_PROVIDERS,
   TAG_RECORD,
   TAG_REFUSAL,
   TAG_TELL_CLOSER,
   TAG_TYPE,
+  TAG_WAIT_MS,
+  TAG_WATCH_EPOCH,
+  TAG_WATCH_SERIAL,
   TYPES,
 } from './message-fields.ts'
 import { decodeRecord } from './record-codec.ts'
@@ -83,6 +88,10 @@ export function decodeRequest(bytes: Uint8Array, context: DecodeContext): Decode
         kadmium,
       }
     }
+    case 'watch': {
+      const { cursor, waitMs } = fields
+      return { request: { type, key, target, waitMs, ...(cursor && { cursor }) }, kadmium }
+    }
     default:
       return unreachable(type)
   }
@@ -122,6 +131,12 @@ export function decodeAnswer(
       if (kadmium || isEcho) return { outcome: written('put-value', closer), kadmium }
       return { outcome: refused('the peer did not echo the value'), kadmium }
     }
+    case 'watch': {
+      const { cursor, records, missed } = fields
+      if (cursor === undefined) throw new WireError('an answer to watch without a cursor')
+      const response = { type: 'watch', cursor, records, missed, closer } as const
+      return { outcome: { ok: true, response }, kadmium }
+    }
     default:
       return unreachable(request)
   }
@@ -150,27 +165,38 @@ interface Fields {
   type: number
   key: Uint8Array | undefined
   record: ValueRecord | undefined
+  /** All records of an answer to a watcher, at most `WATCH_BACKLOG_MAX`; `record` is the last. */
+  records: ValueRecord[]
   closer: readonly Contact[]
   providers: readonly Contact[]
   refusal: string | undefined
   kadmium: boolean
   tellCloser: boolean
+  cursor: WatchCursor | undefined
+  waitMs: number
+  missed: number
 }
 
 const NO_CONTACTS: readonly Contact[] = []
 
+const NO_FIELDS: Fields = {
+  type: 0,
+  key: undefined,
+  record: undefined,
+  records: [],
+  closer: NO_CONTACTS,
+  providers: NO_CONTACTS,
+  refusal: undefined,
+  kadmium: false,
+  tellCloser: false,
+  cursor: undefined,
+  waitMs: 0,
+  missed: 0,
+}
+
 function readFields(bytes: Uint8Array, context: DecodeContext, withCloser: boolean): Fields {
   const reader = new ByteReader(bytes)
-  const fields: Fields = {
-    type: 0,
-    key: undefined,
-    record: undefined,
-    closer: NO_CONTACTS,
-    providers: NO_CONTACTS,
-    refusal: undefined,
-    kadmium: false,
-    tellCloser: false,
-  }
+  const fields: Fields = { ...NO_FIELDS, records: [] }
   let closer: PeerList | undefined
   let providers: PeerList | undefined
   while (reader.position < reader.end) {
@@ -191,6 +217,7 @@ function readFields(bytes: Uint8Array, context: DecodeContext, withCloser: boole
       case TAG_RECORD: {
         const end = reader.fieldEnd()
         fields.record = decodeRecord(bytes, reader.position, end)
+        if (fields.records.length < WATCH_BACKLOG_MAX) fields.records.push(fields.record)
         reader.position = end
         break
       }
@@ -208,12 +235,33 @@ function readFields(bytes: Uint8Array, context: DecodeContext, withCloser: boole
         fields.refusal = refusalText(takeView(reader))
         break
       default:
-        reader.skip(tag)
+        readWatchField(tag, reader, fields)
     }
   }
   if (closer !== undefined) fields.closer = closer.contacts
   if (providers !== undefined) fields.providers = providers.contacts
   return fields
+}
+
+/** The fields of a watcher's messages; any other is skipped. */
+function readWatchField(tag: number, reader: ByteReader, fields: Fields): void {
+  const { epoch = 0, serial = 0 } = fields.cursor ?? {}
+  switch (tag) {
+    case TAG_WATCH_EPOCH:
+      fields.cursor = { epoch: reader.varint(), serial }
+      break
+    case TAG_WATCH_SERIAL:
+      fields.cursor = { epoch, serial: reader.varint() }
+      break
+    case TAG_WAIT_MS:
+      fields.waitMs = reader.varint()
+      break
+    case TAG_MISSED:
+      fields.missed = reader.varint()
+      break
+    default:
+      reader.skip(tag)
+  }
 }
 
 /** The contacts of one repeated field, as many as are taken. */
@@ -238,7 +286,7 @@ class PeerList {
 }
 
 function typeOf(number: number): RpcType {
-  const type = TYPES[number]
+  const type = TYPES.get(number)
   if (type === undefined) throw new WireError(`a message of unknown type ${number}`)
   return type
 }

@@ -1,17 +1,21 @@
 import { unreachable } from '../core/assert.ts'
 import type { Contact } from '../core/contact.ts'
 import { REFUSAL_BYTES_MAX } from '../core/limits.ts'
-import type { RpcOutcome, RpcRequest, RpcResponse } from '../core/message.ts'
+import type { RpcOutcome, RpcRequest, RpcResponse, WatchCursor } from '../core/message.ts'
 import type { ValueRecord } from '../core/record.ts'
 import {
   TAG_CLOSER,
   TAG_KADMIUM,
   TAG_KEY,
+  TAG_MISSED,
   TAG_PROVIDERS,
   TAG_RECORD,
   TAG_REFUSAL,
   TAG_TELL_CLOSER,
   TAG_TYPE,
+  TAG_WAIT_MS,
+  TAG_WATCH_EPOCH,
+  TAG_WATCH_SERIAL,
   TYPE_NUMBERS,
 } from './message-fields.ts'
 import { encodePeer } from './peer-codec.ts'
@@ -48,6 +52,13 @@ export function encodeRequest(request: RpcRequest, encoding: Encoding = PLAIN): 
     case 'add-provider': {
       const { key, providers, tellCloser = false } = request
       return write({ ...NOTHING, type: TYPE_NUMBERS[type], key, providers, tellCloser }, encoding)
+    }
+    case 'watch': {
+      const { key, cursor, waitMs } = request
+      return write(
+        { ...NOTHING, type: TYPE_NUMBERS[type], key, watch: { cursor, waitMs } },
+        encoding,
+      )
     }
     default:
       return unreachable(request)
@@ -91,6 +102,10 @@ function draftOf(request: RpcRequest, response: RpcResponse, bareEcho: boolean):
     }
     case 'add-provider':
       return { ...NOTHING, type, closer: response.closer ?? NOTHING.closer }
+    case 'watch': {
+      const { cursor, records, missed, closer } = response
+      return { ...NOTHING, type, records, closer, watch: { cursor, missed } }
+    }
     default:
       return unreachable(response)
   }
@@ -101,32 +116,49 @@ interface Draft {
   readonly type: number
   readonly key: Uint8Array | undefined
   readonly record: ValueRecord | undefined
+  /** Instead of `record`, where there may be several. */
+  readonly records: readonly ValueRecord[] | undefined
   readonly closer: readonly Contact[]
   readonly providers: readonly Contact[]
   readonly refusal: Uint8Array | undefined
   readonly tellCloser: boolean
+  readonly watch: WatchFields | undefined
+}
+
+interface WatchFields {
+  readonly cursor: WatchCursor | undefined
+  readonly waitMs?: number
+  readonly missed?: number
 }
 
 const NOTHING: Omit<Draft, 'type'> = {
   key: undefined,
   record: undefined,
+  records: undefined,
   closer: [],
   providers: [],
   refusal: undefined,
   tellCloser: false,
+  watch: undefined,
 }
+
+const NO_RECORDS: readonly ValueRecord[] = []
 
 /** Measures first, then writes into one buffer of exactly that size. */
 function write(draft: Draft, encoding: Encoding): Uint8Array {
   const { key, record, refusal } = draft
-  const recordBytes = record === undefined ? 0 : recordSize(record, encoding.timeReceived)
+  const records = record === undefined ? (draft.records ?? NO_RECORDS) : [record]
+  const watch = draft.watch === undefined ? [] : watchNumbers(draft.watch)
   let size = draft.type === 0 ? 0 : 2 // proto3 leaves out what is zero
   if (key !== undefined) size += 1 + lengthPrefixedSize(key.length)
-  if (record !== undefined) size += 1 + lengthPrefixedSize(recordBytes)
+  for (const each of records) {
+    size += 1 + lengthPrefixedSize(recordSize(each, encoding.timeReceived))
+  }
   size += peersSize(draft.closer) + peersSize(draft.providers)
   if (refusal !== undefined) size += 2 + lengthPrefixedSize(refusal.length)
   if (encoding.kadmium) size += 3
   if (draft.tellCloser) size += 3
+  for (const [, number] of watch) size += 2 + varintSize(number)
   const prefix = encoding.framed ? varintSize(size) : 0
   const bytes = new Uint8Array(prefix + size)
   let at = encoding.framed ? writeVarint(bytes, 0, size) : 0
@@ -139,9 +171,10 @@ function write(draft: Draft, encoding: Encoding): Uint8Array {
     bytes[at] = TAG_KEY
     at = writeLengthPrefixed(bytes, at + 1, key)
   }
-  if (record !== undefined) {
+  for (const each of records) {
     bytes[at] = TAG_RECORD
-    at = writeRecord(bytes, writeVarint(bytes, at + 1, recordBytes), record, encoding.timeReceived)
+    at = writeVarint(bytes, at + 1, recordSize(each, encoding.timeReceived))
+    at = writeRecord(bytes, at, each, encoding.timeReceived)
   }
   at = writePeers(bytes, at, TAG_CLOSER, draft.closer)
   at = writePeers(bytes, at, TAG_PROVIDERS, draft.providers)
@@ -149,8 +182,20 @@ function write(draft: Draft, encoding: Encoding): Uint8Array {
     at = writeLengthPrefixed(bytes, writeVarint(bytes, at, TAG_REFUSAL), refusal)
   }
   if (encoding.kadmium) at = writeFlag(bytes, at, TAG_KADMIUM)
-  if (draft.tellCloser) writeFlag(bytes, at, TAG_TELL_CLOSER)
+  if (draft.tellCloser) at = writeFlag(bytes, at, TAG_TELL_CLOSER)
+  for (const [tag, number] of watch) at = writeVarint(bytes, writeVarint(bytes, at, tag), number)
   return bytes
+}
+
+/** What a watcher's message says in numbers: tags, of two bytes each, and values. */
+function watchNumbers({ cursor, waitMs, missed }: WatchFields): [tag: number, value: number][] {
+  const numbers: [number, number][] = []
+  if (cursor !== undefined) {
+    numbers.push([TAG_WATCH_EPOCH, cursor.epoch], [TAG_WATCH_SERIAL, cursor.serial])
+  }
+  if (waitMs !== undefined) numbers.push([TAG_WAIT_MS, Math.ceil(waitMs)])
+  if (missed !== undefined) numbers.push([TAG_MISSED, missed])
+  return numbers
 }
 
 function writeFlag(bytes: Uint8Array, at: number, tag: number): number {

@@ -31,7 +31,7 @@ const record = fc
   .map(({ ttlMs, ...rest }) => (ttlMs === undefined ? rest : { ...rest, ttlMs }))
 const key = bytes(1024, 1)
 
-const requestParts = fc.tuple(fc.constantFrom(...TYPES), key, record, contacts)
+const requestParts = fc.tuple(fc.constantFrom(...TYPES.values()), key, record, contacts)
 const request: fc.Arbitrary<RpcRequest> = requestParts.map((parts) => requestOf(...parts))
 
 const exchange: fc.Arbitrary<[RpcRequest, RpcOutcome]> = fc
@@ -119,6 +119,11 @@ function requestOf(
   const wish = (target[0] ?? 0) < 128 ? { tellCloser: true } : {}
   if (type === 'put-value') return { type, key, target, record, ...wish }
   if (type === 'add-provider') return { type, key, target, providers, ...wish }
+  if (type === 'watch') {
+    const epoch = new DataView(target.buffer, target.byteOffset).getUint32(0)
+    const cursor = { epoch, serial: epoch * 1000 }
+    return { type, key, target, waitMs: key.length * 100, ...('tellCloser' in wish && { cursor }) }
+  }
   return { type, key, target }
 }
 
@@ -132,6 +137,11 @@ function responseTo(
   if (type === 'get-value') return { type, record, closer }
   if (type === 'get-providers') return { type, providers, closer }
   if (type === 'ping') return { type }
+  if (type === 'watch') {
+    const records = record === undefined ? [] : [record, { ...record, value: record.key }, record]
+    const cursor = { epoch: 2 ** 32 - 1, serial: records.length }
+    return { type, cursor, records, missed: closer.length, closer }
+  }
   return closer.length === 0 ? { type } : { type, closer }
 }
 

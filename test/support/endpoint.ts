@@ -109,6 +109,8 @@ export function plainAnswer({ type }: RpcRequest): RpcOutcome {
       return { ok: true, response: { type, record: undefined, closer: [] } }
     case 'get-providers':
       return { ok: true, response: { type, providers: [], closer: [] } }
+    case 'watch':
+      return { ok: false, failure: { type: 'refused', reason: 'this peer tells no news' } }
     case 'ping':
     case 'put-value':
     case 'add-provider':

@@ -92,6 +92,8 @@ export function honest(knows: readonly Contact[], count = 20): Script {
         const { type, tellCloser } = request
         return { response: tellCloser === true ? { type, closer } : { type } }
       }
+      case 'watch':
+        return { failure: { type: 'refused', reason: 'a scripted peer tells no news' } }
       default:
         return { response: { type: request.type } }
     }
