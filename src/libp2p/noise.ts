@@ -16,15 +16,25 @@ export function noise(
   init: NoiseInit = {},
 ): (components: NoiseComponents) => ConnectionEncrypter<NoiseExtensions> {
   return (components) => {
-    const encrypter = plainNoise(init)(components)
-    const { secureInbound, secureOutbound } = encrypter
-    return Object.assign(encrypter, {
+    const plain = plainNoise(init)(components)
+    const secureInbound = plain.secureInbound.bind(plain)
+    const secureOutbound = plain.secureOutbound.bind(plain)
+    return Object.assign(plain, {
       secureInbound: async (...args: Parameters<typeof secureInbound>) =>
-        withQuietEnd(await secureInbound.apply(encrypter, args)),
+        withQuietEnd(await secureInbound(...args)),
       secureOutbound: async (...args: Parameters<typeof secureOutbound>) =>
-        withQuietEnd(await secureOutbound.apply(encrypter, args)),
+        withQuietEnd(await secureOutbound(...args)),
     })
   }
+}
+
+/** What a decoder is given: bytes in one piece or in several. */
+interface ByteList {
+  readonly byteLength: number
+}
+
+function isLengthDecoder(value: unknown): value is (bytes: ByteList) => number {
+  return typeof value === 'function'
 }
 
 /** The decoder stops at any RangeError: this one is made once. */
@@ -36,8 +46,8 @@ function withQuietEnd(secured: SecuredConnection<NoiseExtensions>): typeof secur
     return secured
   }
   const { lengthDecoder } = decoder
-  if (typeof lengthDecoder !== 'function') return secured
-  decoder.lengthDecoder = (bytes: { readonly byteLength: number }) => {
+  if (!isLengthDecoder(lengthDecoder)) return secured
+  decoder.lengthDecoder = (bytes: ByteList): number => {
     if (bytes.byteLength < 2) throw NO_LENGTH_YET
     return lengthDecoder(bytes)
   }

@@ -42,11 +42,11 @@ class WriteTurn {
     return new Proxy(upgrader, {
       get: (target, name) => {
         const value: unknown = Reflect.get(target, name, target)
-        if (typeof value !== 'function') return value
-        if (name !== 'upgradeInbound' && name !== 'upgradeOutbound') return value.bind(target)
-        return (connection: MultiaddrConnection, ...rest: unknown[]) => {
-          this.#gather(connection)
-          return value.call(target, connection, ...rest)
+        if (!isFunction(value)) return value
+        const isUpgrade = name === 'upgradeInbound' || name === 'upgradeOutbound'
+        return (...args: unknown[]): unknown => {
+          if (isUpgrade) this.#gather(args[0] as MultiaddrConnection) // the first of both
+          return value.apply(target, args)
         }
       },
     })
@@ -55,9 +55,9 @@ class WriteTurn {
   #gather(connection: MultiaddrConnection): void {
     const socket: unknown = Reflect.get(connection, 'socket')
     const sendData: unknown = Reflect.get(connection, 'sendData')
-    if (!(socket instanceof Socket) || typeof sendData !== 'function') return
+    if (!(socket instanceof Socket) || !isFunction(sendData)) return
     Object.assign(connection, {
-      sendData: (data: unknown) => {
+      sendData: (data: unknown): unknown => {
         if (socket.writableCorked === 0) this.#cork(socket)
         return sendData.call(connection, data)
       },
@@ -73,4 +73,8 @@ class WriteTurn {
   readonly #uncork = (): void => {
     for (const socket of this.#corked.splice(0)) socket.uncork()
   }
+}
+
+function isFunction(value: unknown): value is (...args: unknown[]) => unknown {
+  return typeof value === 'function'
 }

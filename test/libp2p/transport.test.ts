@@ -17,7 +17,7 @@ const started: Libp2p[] = []
 
 afterEach(async () => {
   vi.restoreAllMocks()
-  await Promise.all(started.splice(0).map((libp2p) => libp2p.stop()))
+  await Promise.all(started.splice(0).map(async (libp2p) => libp2p.stop()))
 })
 
 async function start(kind: Kind): Promise<Libp2p> {
@@ -65,10 +65,7 @@ describe('the transport', () => {
   it('makes one write of a request and one of its answer', async () => {
     const stream = await echoStream('tuned', 'tuned')
     await exchange(stream, Uint8Array.of(1))
-    const writes = [
-      vi.spyOn(Socket.prototype, '_write'),
-      vi.spyOn(Socket.prototype, '_writev'),
-    ]
+    const writes = [vi.spyOn(Socket.prototype, '_write'), vi.spyOn(Socket.prototype, '_writev')]
     for (let i = 0; i < 100; i++) await exchange(stream, new Uint8Array(200).fill(i))
     const count = writes.reduce((sum, { mock }) => sum + mock.calls.length, 0)
     // Where libp2p changes what the tuning builds upon, it is some 800.

@@ -1,12 +1,12 @@
-import { noise } from '../../src/libp2p/noise.ts'
 import { identify } from '@libp2p/identify'
 import type { Libp2p } from '@libp2p/interface'
-import { tcp } from '../../src/libp2p/tcp.ts'
 import { yamux } from '@libp2p/yamux'
 import { createLibp2p } from 'libp2p'
 import type { Contact } from '../../src/core/contact.ts'
 import { compareDistance } from '../../src/core/key.ts'
+import { noise } from '../../src/libp2p/noise.ts'
 import { type KadmiumOptions, type KadmiumService, kadmium } from '../../src/libp2p/service.ts'
+import { tcp } from '../../src/libp2p/tcp.ts'
 
 /** A real peer on TCP loopback. */
 export interface TestPeer {
