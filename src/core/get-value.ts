@@ -37,6 +37,8 @@ export interface GetOutcome {
   readonly outdated: readonly Contact[]
   /** The nearest peer that answered without any value: where the paper has a copy cached. */
   readonly nearestWithout: Contact | undefined
+  /** How many living peers are known to stand nearer than that one. */
+  readonly nearestWithoutRank: number
   /** Records that were no valid ones of the key: somebody's disk or honesty is at fault. */
   readonly invalid: readonly Contact[]
   /** Peers that answered at all. */
@@ -110,12 +112,14 @@ export class GetValue implements Operation<GetOutcome> {
         else outdated.push(holder.contact)
       }
     }
+    const without = this.#nearestWithout()
     this.#result = {
       record,
       from,
       agreed,
       outdated,
-      nearestWithout: this.#nearestWithout(),
+      nearestWithout: without?.contact,
+      nearestWithoutRank: without?.rank ?? 0,
       invalid: this.#invalid,
       answered: this.#answered,
       hops: from === undefined ? 0 : (this.#depthOf(from) ?? 0),
@@ -124,9 +128,14 @@ export class GetValue implements Operation<GetOutcome> {
     return { type: 'done', result: this.#result }
   }
 
-  #nearestWithout(): Contact | undefined {
+  #nearestWithout(): { contact: Contact; rank: number } | undefined {
     const without = new Set(this.#without)
-    return this.#lookup.candidates.find((candidate) => without.has(candidate.contact))?.contact
+    let rank = 0
+    for (const { contact, state } of this.#lookup.candidates) {
+      if (without.has(contact)) return { contact, rank }
+      if (state !== 'failed') rank += 1
+    }
+    return undefined
   }
 
   #depthOf(contact: Contact): number | undefined {

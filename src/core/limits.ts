@@ -157,8 +157,11 @@ export const WATCH_POLL_INTERVAL_MS: number = 10 * 60_000
 export const WATCH_SEARCH_PAUSE_MS = 2_000
 export const WATCH_SEARCH_PAUSE_MAX_MS = 60_000
 
-/** Pause after an answer that came at once and brought nothing: a holder must not make a watcher spin. ms. */
-export const WATCH_EMPTY_PAUSE_MS = 1_000
+/** Answers in a row that come at once and bring nothing, after which a watcher pauses: nobody shall make it spin. */
+export const WATCH_IDLE_ANSWERS_MAX = 4
+
+/** That pause. ms. */
+export const WATCH_IDLE_PAUSE_MS = 1_000
 
 /** Keys that one peer watches at once; a further watch is refused. */
 export const WATCHES_MAX = 1_024

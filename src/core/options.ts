@@ -1,4 +1,5 @@
 import { KadmiumError } from './errors.ts'
+import { CONTACTS_PER_RESPONSE_MAX } from './limits.ts'
 
 /** Whether a peer answers requests and holds records (`server`), or only asks (`client`). */
 export type Mode = 'client' | 'server'
@@ -9,7 +10,15 @@ export interface NodeOptions {
   readonly k: number
   /** Requests that a lookup has under way at once. Range: 1-32. Default: 3. Source: Kademlia, section 2.3. */
   readonly alpha: number
-  /** Contacts in an answer. Range: 1-40. Default: 20. Raising it finds peers better when many contacts are dead. */
+  /**
+   * Requests that a lookup has under way after a round that brought nothing nearer. Range: 1-100; 0, the default: k, as in
+   * the paper. Source: Kademlia, section 2.3.
+   */
+  readonly widenTo: number
+  /**
+   * Contacts in an answer to peers of our kind; others get k at most. Range: 1-40. Default: 2k, or 40 if that is less: with k,
+   * lookups miss living peers while many contacts are dead (simulations/notes/alpha.md).
+   */
   readonly contactsPerResponse: number
   /** Starts as a client or as a server. Default: server. */
   readonly mode: Mode
@@ -61,10 +70,13 @@ interface NumberRule {
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 
-const NUMBERS: Readonly<Record<Exclude<NumberOption, 'putQuorum' | 'getQuorum'>, NumberRule>> = {
+/** Options whose ranges or defaults depend on k. */
+type DependsOnK = 'putQuorum' | 'getQuorum' | 'contactsPerResponse'
+
+const NUMBERS: Readonly<Record<Exclude<NumberOption, DependsOnK>, NumberRule>> = {
   k: { min: 1, max: 100, default: 20 },
   alpha: { min: 1, max: 32, default: 3 },
-  contactsPerResponse: { min: 1, max: 40, default: 20 },
+  widenTo: { min: 0, max: 100, default: 0 },
   requestTimeoutMs: { min: 100, max: 60_000, default: 5_000 },
   requestTimeoutMinMs: { min: 10, max: 10_000, default: 250 },
   requestTimeoutMaxMs: { min: 100, max: 60_000, default: 10_000 },
@@ -103,6 +115,11 @@ export function resolveOptions(given: Partial<NodeOptions> = {}): NodeOptions {
     ...numbers,
     mode,
     ipDiversity,
+    contactsPerResponse: checkNumber('contactsPerResponse', given.contactsPerResponse, {
+      min: 1,
+      max: CONTACTS_PER_RESPONSE_MAX,
+      default: Math.min(2 * k, CONTACTS_PER_RESPONSE_MAX),
+    }),
     putQuorum: checkNumber('putQuorum', given.putQuorum, {
       min: 0,
       max: k,

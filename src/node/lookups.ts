@@ -72,7 +72,7 @@ export class Lookups {
       seeds: given.seeds === undefined ? known : [...known, ...given.seeds],
       k: count,
       alpha: options.alpha,
-      widenTo: count,
+      widenTo: options.widenTo === 0 ? count : options.widenTo,
       answersWanted: count,
       timing,
       deadline: now + (given.timeoutMs ?? options.operationTimeoutMs),

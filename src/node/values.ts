@@ -233,21 +233,26 @@ export class Values {
   }
 
   /**
-   * Sends the winner to those that had a worse one, and a copy to the nearest peer that had none (Kademlia, section 2.3; the
-   * receiver shortens its life by its distance). In the background: a read never waits for a repair, nor fails by it.
+   * Sends the winner to those that had a worse one, and a copy to the nearest peer that had none (Kademlia, section 2.3), with
+   * a life that halves with every peer between it and the k closest. In the background: a read never waits for a repair, nor
+   * fails by it.
    */
   #repair(target: Key, record: ValueRecord, outcome: GetOutcome): void {
     const { ports, options } = this.#init
-    const receivers = [...outcome.outdated]
-    if (outcome.nearestWithout !== undefined) receivers.push(outcome.nearestWithout)
+    const { outdated, nearestWithout, nearestWithoutRank: rank } = outcome
     const local = this.#localCopy(target, record)
     const deadline = ports.clock.now() + options.requestTimeoutMaxMs
-    const request: RpcRequest = { type: 'put-value', key: record.key, target, record: local }
-    for (const contact of receivers) {
+    const send = (contact: Contact, copy: ValueRecord): void => {
+      const request: RpcRequest = { type: 'put-value', key: record.key, target, record: copy }
       ports.network.send(contact, request, deadline, () => {
         // Whatever came of it: the next reader or the next replication repairs again.
       })
     }
+    for (const contact of outdated) send(contact, local)
+    if (nearestWithout === undefined) return
+    const lifeMs = Math.min(local.ttlMs ?? options.recordLifetimeMs, options.recordLifetimeMs)
+    const ttlMs = lifeMs / 2 ** Math.max(0, rank - options.k + 1)
+    send(nearestWithout, { ...local, ttlMs })
   }
 
   /** Takes a newer value into the own store, if an older one is held; returns the record with the life that is left. */

@@ -307,10 +307,10 @@ describe('KademliaNode', () => {
 
   it('shortens the life of a copy left at a peer far from the key', async () => {
     const network = new VirtualNetwork()
-    await network.spawnMany(30, { k: 4 })
+    await network.spawnMany(40, { k: 2 })
     const value = key('v')
     const name = sha256Key(value)
-    const farthest = trueClosest(network, name, 30).at(-1)
+    const farthest = trueClosest(network, name, 40).at(-1)
     const peer = network.peers.get(farthest?.id ?? '')
     const target = keyFromDigest(sha256(name))
     peer?.node.answer(
