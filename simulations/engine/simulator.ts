@@ -100,6 +100,11 @@ export class Simulator implements PeerHost {
     return this.network.send(...call)
   }
 
+  /** Whether the peer that a contact stands for is up. */
+  isUp(contact: Contact): boolean {
+    return this.#byId.get(contact.id)?.node !== undefined
+  }
+
   /** A new peer, which is down. */
   create(): SimPeer {
     const contact = this.#identities.next()

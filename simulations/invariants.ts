@@ -1,0 +1,90 @@
+import { commonPrefixLength } from '../src/core/key.ts'
+import type { SimPeer } from './engine/sim-peer.ts'
+import type { Simulator } from './engine/simulator.ts'
+
+/**
+ * What must hold at any time, at any seed (science.md F). Some of the twelve are held elsewhere: I5 and I6 by the tests of
+ * `Lookup`, I8 by `SimPeer`, whose alarms of a dead incarnation never go off, and I11 by the digest.
+ */
+
+/** A broken invariant: which, and what was seen. */
+export class InvariantError extends Error {
+  override readonly name = 'InvariantError'
+  readonly invariant: string
+
+  constructor(invariant: string, what: string) {
+    super(`invariant ${invariant} is broken: ${what}`)
+    this.invariant = invariant
+  }
+}
+
+/**
+ * Checks the whole network; costs some microseconds a contact.
+ *
+ * @throws InvariantError
+ */
+export function checkInvariants(sim: Simulator): void {
+  checkNetwork(sim)
+  for (const peer of sim.oracle.peers) checkPeer(sim, peer)
+}
+
+/** I9 and I10: requests end exactly once, and messages are sent, lost, delivered or under way. */
+function checkNetwork(sim: Simulator): void {
+  const { counters } = sim.network
+  if (counters.requestsUnderWay < 0) {
+    throw new InvariantError('I9', `${-counters.requestsUnderWay} requests ended twice`)
+  }
+  if (counters.messagesUnderWay < 0) {
+    throw new InvariantError('I10', `${-counters.messagesUnderWay} messages came from nowhere`)
+  }
+}
+
+function checkPeer(sim: Simulator, peer: SimPeer): void {
+  const { node, contact: self } = peer
+  if (node === undefined) throw new InvariantError('I8', `${self.id} is dead and in the oracle`)
+  const { table, records, options } = node
+  // I1 and I2: buckets hold what belongs to them, within their bounds.
+  try {
+    table.checkInvariants()
+  } catch (error) {
+    throw new InvariantError('I1', error instanceof Error ? error.message : String(error))
+  }
+  for (const contact of table.contacts()) {
+    if (contact.id === self.id) throw new InvariantError('I1', `${self.id} knows itself`)
+  }
+  // I4: answers are bounded, sorted, and do not name the asker.
+  const answer = table.closest(self.key, options.contactsPerResponse, self.id)
+  if (answer.length > options.contactsPerResponse) {
+    throw new InvariantError('I4', `an answer of ${answer.length} contacts`)
+  }
+  for (let i = 1; i < answer.length; i++) {
+    const [before, after] = [answer[i - 1], answer[i]]
+    if (before === undefined || after === undefined) continue
+    if (commonPrefixLength(before.key, self.key) < commonPrefixLength(after.key, self.key)) {
+      throw new InvariantError('I4', `${self.id} answers out of order`)
+    }
+  }
+  // I7: nothing outlives the longest life, and the store keeps its quotas.
+  if (records.size > options.storeRecordsMax || records.bytes > options.storeBytesMax) {
+    throw new InvariantError('I7', `${self.id} holds ${records.size} records`)
+  }
+  const latest = peer.wallClock() + options.recordLifetimeMs
+  for (const { expiresAt, record } of records.range()) {
+    if (expiresAt > latest) throw new InvariantError('I7', `${self.id} prolongs a record`)
+    if (!sim.validators.validate(record.key, record.value, peer.wallClock()).valid) {
+      throw new InvariantError('I7', `${self.id} holds an invalid record`)
+    }
+  }
+}
+
+/**
+ * I8 and I9 at the end: with every peer stopped nothing is left under way. Messages to the dead are.
+ *
+ * @throws InvariantError
+ */
+export function checkStandstill(sim: Simulator): void {
+  const { counters } = sim.network
+  if (counters.requestsUnderWay !== 0) {
+    throw new InvariantError('I9', `${counters.requestsUnderWay} requests never ended`)
+  }
+}

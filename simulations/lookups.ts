@@ -1,0 +1,126 @@
+import type { Contact } from '../src/core/contact.ts'
+import { type Key, keyFromDigest } from '../src/core/key.ts'
+import type { Draft } from './draft.ts'
+import { SeededRandom } from './engine/random.ts'
+import type { SimPeer } from './engine/sim-peer.ts'
+import type { Simulator } from './engine/simulator.ts'
+import type { World } from './scenario.ts'
+import { histogram, mean, quantiles } from './statistics.ts'
+
+/** What one lookup showed. */
+export interface LookupSample {
+  /** Share of the true k closest that it found (F1). */
+  readonly recall: number
+  /** Hops to the nearest peer found. */
+  readonly hops: number
+  readonly requests: number
+  readonly failures: number
+  readonly durationMs: number
+}
+
+/** Looks up random keys, one after the other, from random living peers. */
+export async function measureLookups(
+  world: World,
+  count: number,
+  purpose = 'lookups',
+): Promise<LookupSample[]> {
+  const { sim } = world
+  const random = new SeededRandom(sim.seed, purpose)
+  const samples: LookupSample[] = []
+  for (let i = 0; i < count; i++) {
+    const peer = random.pick(sim.oracle.peers)
+    const sample = await sim.until(lookUp(sim, peer, random.bytes(32)))
+    world.count(sample.recall === 1)
+    samples.push(sample)
+  }
+  return samples
+}
+
+/** One lookup, held against the truth: those of the k closest who were there from its beginning to its end. */
+export async function lookUp(
+  sim: Simulator,
+  peer: SimPeer,
+  preimage: Uint8Array,
+): Promise<LookupSample> {
+  const { node } = peer
+  if (node === undefined) throw new Error(`${peer.contact.id} is down`)
+  const target = keyFromDigest(sim.hash(preimage))
+  const startedAt = sim.now
+  const result = await node.findNode(preimage)
+  const { hops, requests, failures } = result
+  return {
+    recall: recallOf(sim, target, result.closest, startedAt),
+    hops,
+    requests,
+    failures,
+    durationMs: sim.now - startedAt,
+  }
+}
+
+/** F1 of science.md: the share of the k closest found, of those up since `since`. */
+export function recallOf(
+  sim: Simulator,
+  target: Key,
+  found: readonly Contact[],
+  since: number,
+): number {
+  const truth = sim.oracle.closest(target, sim.options.k, (other) => other.upSince <= since)
+  if (truth.length === 0) return 1
+  const ids = new Set(found.map(({ id }) => id))
+  return truth.filter(({ contact }) => ids.has(contact.id)).length / truth.length
+}
+
+/** Figures and pictures of lookups; with theory where its assumptions hold. */
+export function reportLookups(
+  draft: Draft,
+  samples: readonly LookupSample[],
+  theory: { readonly peers: number; readonly k: number },
+): void {
+  const hops = samples.map((sample) => sample.hops)
+  const latencies = samples.map((sample) => sample.durationMs)
+  const [p50 = 0, p90 = 0, p99 = 0] = quantiles(latencies, [0.5, 0.9, 0.99])
+  draft.figure('recall', mean(samples.map(({ recall }) => recall)), 'share')
+  draft.figure('hops', mean(hops), 'hops', {
+    expected: expectedHops(theory.peers, theory.k),
+    source: 'log2 N / (1 + m(1,k)): Stutzbach and Rejaie 2006',
+  })
+  draft.figure('requests', mean(samples.map(({ requests }) => requests)), '')
+  draft.figure('failed requests', mean(samples.map(({ failures }) => failures)), '')
+  draft.figure('latency p50', p50, 'ms')
+  draft.figure('latency p90', p90, 'ms')
+  draft.figure('latency p99', p99, 'ms')
+  draft.plot({
+    name: 'hops',
+    title: 'Hops to the closest peer',
+    kind: 'bar',
+    x: { label: 'hops', unit: '' },
+    y: { label: 'share of lookups', unit: '' },
+    series: [{ name: 'measured', points: shares(histogram(hops)) }],
+  })
+  draft.plot({
+    name: 'latency',
+    title: 'Time of a lookup',
+    kind: 'line',
+    x: { label: 'time', unit: 'ms' },
+    y: { label: 'share of lookups that have ended', unit: '' },
+    series: [{ name: 'measured', points: cumulated(latencies) }],
+  })
+}
+
+/** F2 of science.md: each hop gains 1 + m(1,k) bits. */
+export function expectedHops(peers: number, k: number): number {
+  let m = 0
+  for (let j = 1; j <= 160; j++) m += 1 - (1 - 2 ** -j) ** k
+  return Math.log2(peers) / (1 + m)
+}
+
+function shares(counts: readonly number[]): [number, number][] {
+  const total = counts.reduce((sum, count) => sum + count, 0)
+  return counts.map((count, value) => [value, count / total])
+}
+
+/** The cumulated distribution at 50 points. */
+export function cumulated(values: readonly number[]): [number, number][] {
+  const at = Array.from({ length: 51 }, (_, i) => i / 50)
+  return quantiles(values, at).map((value, i) => [value, at[i] as number]) // of the same length
+}

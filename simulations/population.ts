@@ -1,0 +1,165 @@
+import { SeededRandom } from './engine/random.ts'
+import type { SimPeer } from './engine/sim-peer.ts'
+import type { Simulator } from './engine/simulator.ts'
+import { noChurn, parseSessions, type SessionModel } from './models/churn.ts'
+import type { TraceSession } from './models/churn-trace.ts'
+import { readTrace, type SimulationOptions, withOption } from './options.ts'
+import type { World } from './scenario.ts'
+
+const MINUTE = 60_000
+
+/** Living peers that a newcomer is told to join through; more than one, for it may die meanwhile. */
+const SEEDS = 3
+
+/** A newcomer whose seeds all failed tries others after this. ms. */
+const JOIN_AGAIN_MS = 30_000
+
+/** Groups of peers that join at once in a cold start. */
+const COLD_GROUP = 64
+
+/** Peers whose messages all take a second more. ms. */
+const SLOW_MS = 1_000
+
+/**
+ * Starts the network: with full tables, or by everybody joining through a few that are there. A share of the peers is slow
+ * where the options say so, and a share dies at the end while the tables still hold it.
+ */
+export async function startNetwork(world: World): Promise<void> {
+  const { sim, options } = world
+  const { peers, start, slow, dead } = options
+  if (start === 'warm') {
+    world.phase('warm start')
+    sim.startWarm(peers)
+  } else {
+    await startCold(world, peers)
+  }
+  const random = new SeededRandom(sim.seed, 'faults')
+  for (const peer of random.sample(sim.peers, Math.round(slow * peers))) {
+    peer.extraDelayMs = SLOW_MS / 2
+  }
+  for (const peer of random.sample(sim.peers, Math.round(dead * peers))) sim.kill(peer)
+}
+
+async function startCold(world: World, count: number): Promise<void> {
+  const { sim } = world
+  world.phase('everybody joins')
+  const random = new SeededRandom(sim.seed, 'joining')
+  await sim.start(sim.create())
+  while (sim.oracle.size < count) {
+    const group = Math.min(COLD_GROUP, sim.oracle.size, count - sim.oracle.size)
+    const seeds = random.sample(sim.oracle.peers, SEEDS).map(({ contact }) => contact)
+    await sim.until(Promise.all(Array.from({ length: group }, () => sim.startAndJoin(seeds))))
+  }
+}
+
+/** Lets peers come and go. */
+export class Churn {
+  readonly sessions: SessionModel
+  readonly #world: World
+  readonly #sim: Simulator
+  readonly #random: SeededRandom
+  readonly #trace: readonly TraceSession[] | undefined
+  #isOver = false
+  /** Peers that came, and peers that left, since the beginning. */
+  joined = 0
+  left = 0
+  /** Peers that stay, such as a scenario's own observers. */
+  readonly staying: Set<SimPeer> = new Set()
+
+  constructor(world: World, sessions?: SessionModel) {
+    const { options, sim } = world
+    this.#world = world
+    this.#sim = sim
+    this.#random = new SeededRandom(sim.seed, 'churn')
+    this.#trace = readTrace(options)
+    this.sessions = sessions ?? (this.#trace === undefined ? sessionsOf(options) : noChurn)
+  }
+
+  /** Begins: those who are up have lived for a while, so that they stay for a residual session. */
+  start(): void {
+    if (this.#trace !== undefined) this.#play(this.#trace)
+    else if (this.sessions.meanMs !== Infinity) {
+      for (const peer of this.#sim.oracle.peers) {
+        this.#leaveAfter(peer, this.sessions.drawResidual(this.#random))
+      }
+    }
+  }
+
+  /** From now on everybody stays. */
+  stop(): void {
+    this.#isOver = true
+  }
+
+  /** A crash. Its place is taken at once by a new peer, or it comes back itself. */
+  #leaveAfter(peer: SimPeer, ms: number): void {
+    const { incarnation } = peer
+    this.#sim.after(ms, () => {
+      if (this.#isOver || peer.incarnation !== incarnation || this.staying.has(peer)) return
+      this.#sim.kill(peer)
+      this.left += 1
+      if (this.#world.options.rejoin) {
+        const downMs = this.sessions.draw(this.#random)
+        this.#sim.after(downMs, () => this.#isOver || this.#join(peer))
+      } else this.#join(this.#sim.create())
+    })
+  }
+
+  #join(peer: SimPeer): void {
+    this.joined += 1
+    void this.#joinNow(peer)
+    this.#leaveAfter(peer, this.sessions.draw(this.#random))
+  }
+
+  async #joinNow(peer: SimPeer): Promise<void> {
+    const sim = this.#sim
+    const seeds = this.#random.sample(sim.oracle.peers, SEEDS).map(({ contact }) => contact)
+    const node = await sim.start(peer)
+    const { incarnation } = peer
+    try {
+      await node.join(seeds)
+    } catch {
+      // All seeds have died since, or their answers were lost: the same as for a person who tries again.
+      sim.after(JOIN_AGAIN_MS, () => {
+        if (peer.incarnation === incarnation) void this.#tryAgain(peer)
+      })
+    }
+  }
+
+  async #tryAgain(peer: SimPeer): Promise<void> {
+    const seeds = this.#random.sample(this.#sim.oracle.peers, SEEDS).map(({ contact }) => contact)
+    try {
+      await peer.node?.join(seeds)
+    } catch {
+      this.#sim.after(JOIN_AGAIN_MS, () => void this.#tryAgain(peer))
+    }
+  }
+
+  /** A measured trace: its first peers replace the network's as the two begin together. */
+  #play(trace: readonly TraceSession[]): void {
+    const sim = this.#sim
+    const peers = new Map<string, SimPeer>()
+    const first = [...sim.oracle.peers]
+    for (const { peer: name, joinedAt, leftAt } of trace) {
+      const known = peers.get(name) ?? (joinedAt <= 0 ? first.pop() : undefined) ?? sim.create()
+      peers.set(name, known)
+      if (joinedAt > 0) {
+        sim.at(joinedAt, () => {
+          if (!known.isUp) this.joined += 1
+          if (!known.isUp) void this.#joinNow(known)
+        })
+      }
+      if (leftAt === Infinity) continue
+      sim.at(leftAt, () => {
+        this.left += 1
+        sim.kill(known)
+      })
+    }
+    // Of a trace that begins with fewer peers than the network has, the others were never there.
+    for (const peer of first) sim.kill(peer)
+  }
+}
+
+/** The session model that the options name. */
+export function sessionsOf({ churn, session }: SimulationOptions): SessionModel {
+  return withOption('churn', () => parseSessions(churn, session * MINUTE))
+}

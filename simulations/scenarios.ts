@@ -1,0 +1,9 @@
+import type { Scenario } from './scenario.ts'
+import { churn } from './scenarios/churn.ts'
+import { crash } from './scenarios/crash.ts'
+import { hotkey } from './scenarios/hotkey.ts'
+import { join } from './scenarios/join.ts'
+import { lookup } from './scenarios/lookup.ts'
+
+/** All scenarios, in the order in which they are told of. */
+export const SCENARIOS: readonly Scenario[] = [lookup, churn, crash, join, hotkey]

@@ -1,0 +1,198 @@
+import { SeededRandom } from '../engine/random.ts'
+import { checkInvariants } from '../invariants.ts'
+import { type LookupSample, lookUp, reportLookups } from '../lookups.ts'
+import { arrivals, parseKeys } from '../models/workload.ts'
+import { withOption } from '../options.ts'
+import { Churn, startNetwork } from '../population.ts'
+import type { Scenario, World } from '../scenario.ts'
+import { mean } from '../statistics.ts'
+import { examineTables, reportTables } from '../tables.ts'
+import { copiesOf, type GetCounts, getValue, type PutValue, putValues } from '../values.ts'
+
+const HOUR = 3_600_000
+
+/** Points of the pictures over time. */
+const SAMPLES = 48
+
+/**
+ * Do values live while peers come and go? Values are put at the beginning, nobody who put one ever returns to renew it, and
+ * gets and lookups go on all the time from whoever is there.
+ *
+ * Must hold, with replication: gets of what somebody holds succeed (99.9 %), recall is at least 0.99, and no value is lost;
+ * without it, as many values are lost as k copies on peers with these sessions predict.
+ */
+export const churn: Scenario = {
+  name: 'churn',
+  question: 'whether values and lookups survive while peers come and go',
+  defaults: { churn: 'weibull', values: 200, lookups: 400, gets: 0.5 },
+  async run(world) {
+    const { sim, options, draft } = world
+    await startNetwork(world)
+    world.phase('puts')
+    const values = await putValues(world, options.values)
+    const population = new Churn(world)
+    const startedAt = sim.now
+    const end = startedAt + options.hours * HOUR
+    world.phase('churn', end)
+    population.start()
+    const load = startLoad(world, values, end)
+    const history = await watch(world, values, end, load.gets)
+    checkInvariants(sim)
+    report(world, { values, history, ...load })
+    draft.figure('peers that left', population.left, '')
+    reportTables(draft, examineTables(sim, sim.oracle.peers), sim.oracle.size, options.k)
+    judge(world, population, { values, history, ...load })
+  },
+}
+
+/** What the network did under load, filled while time passes. */
+interface Load {
+  readonly gets: GetCounts
+  readonly samples: LookupSample[]
+}
+
+interface History {
+  /** Hours since the beginning. */
+  readonly at: number
+  readonly copies: readonly number[]
+  readonly success: number
+  readonly peers: number
+}
+
+interface Outcome extends Load {
+  readonly values: readonly PutValue[]
+  readonly history: readonly History[]
+}
+
+function startLoad(world: World, values: readonly PutValue[], end: number): Load {
+  const { sim, options } = world
+  const gets: GetCounts = { possible: 0, succeeded: 0, lost: 0, wrong: 0 }
+  const samples: LookupSample[] = []
+  const random = new SeededRandom(sim.seed, 'load')
+  if (values.length > 0) {
+    const choice = withOption('keys', () => parseKeys(options.keys, values.length))
+    for (const at of arrivals(random, options.gets, sim.now, end)) {
+      sim.at(at, () => {
+        const value = values[choice.pick(random)]
+        if (value !== undefined) void getValue(world, value, random, gets)
+      })
+    }
+  }
+  const seconds = (end - sim.now) / 1_000
+  for (const at of arrivals(random, options.lookups / seconds, sim.now, end)) {
+    sim.at(at, () => void sampleLookup(world, random, samples))
+  }
+  return { gets, samples }
+}
+
+async function sampleLookup(
+  world: World,
+  random: SeededRandom,
+  samples: LookupSample[],
+): Promise<void> {
+  const peer = random.pick(world.sim.oracle.peers)
+  const { incarnation } = peer
+  try {
+    const sample = await lookUp(world.sim, peer, random.bytes(32))
+    if (peer.incarnation === incarnation) samples.push(sample)
+  } catch (error) {
+    // A peer that has just come and knows nobody yet finds nothing; whoever has died is not asked.
+    if (peer.incarnation === incarnation && !isNoPeers(error)) throw error
+  }
+}
+
+function isNoPeers(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ERR_NO_PEERS'
+}
+
+/** Lets time pass until the end, and looks at the values now and then. */
+async function watch(
+  world: World,
+  values: readonly PutValue[],
+  end: number,
+  gets: GetCounts,
+): Promise<History[]> {
+  const { sim } = world
+  const startedAt = sim.now
+  const history: History[] = []
+  let before = { possible: 0, succeeded: 0 }
+  for (let i = 0; i <= SAMPLES; i++) {
+    await sim.run(startedAt + ((end - startedAt) * i) / SAMPLES)
+    const possible = gets.possible - before.possible
+    history.push({
+      at: (sim.now - startedAt) / HOUR,
+      copies: copiesOf(sim, values),
+      success: possible === 0 ? 1 : (gets.succeeded - before.succeeded) / possible,
+      peers: sim.oracle.size,
+    })
+    before = { possible: gets.possible, succeeded: gets.succeeded }
+  }
+  return history
+}
+
+function report(world: World, { values, history, gets, samples }: Outcome): void {
+  const { sim, options, draft } = world
+  const alive = history.at(-1)?.copies.filter((copies) => copies > 0).length ?? 0
+  draft.figure('values put', values.length, '')
+  draft.figure('values held at the end', alive, '')
+  draft.figure('gets', gets.possible + gets.lost, '')
+  draft.figure('gets that succeeded', gets.succeeded / Math.max(1, gets.possible), 'share')
+  if (samples.length > 0) reportLookups(draft, samples, { peers: options.peers, k: options.k })
+  const { counters } = sim.network
+  const seconds = (history.at(-1)?.at ?? 0) * 3_600
+  draft.figure('messages of a peer', counters.messages / options.peers / seconds, '1/s')
+  const over = (pick: (entry: History) => number): [number, number][] =>
+    history.map((entry) => [entry.at, pick(entry)])
+  draft.plot({
+    name: 'success',
+    title: 'Gets that succeed, of those that can',
+    kind: 'line',
+    x: { label: 'virtual time', unit: 'h' },
+    y: { label: 'share', unit: '' },
+    series: [{ name: 'gets', points: over(({ success }) => success) }],
+  })
+  if (values.length === 0) return
+  draft.plot({
+    name: 'copies',
+    title: 'Copies of a value on living peers',
+    kind: 'line',
+    x: { label: 'virtual time', unit: 'h' },
+    y: { label: 'copies', unit: '' },
+    series: [
+      { name: 'mean', points: over(({ copies }) => mean(copies)) },
+      { name: 'fewest', points: over(({ copies }) => Math.min(...copies)) },
+      { name: 'k', reference: true, points: over(() => options.k) },
+    ],
+  })
+}
+
+function judge(world: World, population: Churn, { values, history, gets, samples }: Outcome): void {
+  const { options, draft } = world
+  draft.check('no wrong value', gets.wrong === 0, `${gets.wrong} gets gave another value`)
+  if (gets.possible > 0) {
+    draft.checkRange('gets that can succeed do', gets.succeeded / gets.possible, 0.999, 1)
+  }
+  if (samples.length > 0) {
+    draft.checkRange('recall', mean(samples.map(({ recall }) => recall)), 0.99, 1)
+  }
+  if (values.length === 0) return
+  const lost = history.at(-1)?.copies.filter((copies) => copies === 0).length ?? 0
+  const { sessions } = population
+  const hours = options.hours
+  // A copy lives on if its peer stays, and without repair nothing else brings it back (F8).
+  const dies = (1 - sessions.residualSurvival(hours * HOUR)) ** options.k
+  const perInterval = (1 - sessions.residualSurvival(HOUR)) ** options.k
+  if (options.replication) {
+    const expected = 1 - (1 - perInterval) ** hours
+    draft.figure('values lost', lost, '', {
+      expected: expected * values.length,
+      source: '(1 - R(1 h))^k in each interval: science.md F8',
+    })
+    draft.check('no value is lost', lost <= Math.ceil(expected * values.length), `${lost} lost`)
+    return
+  }
+  draft.figure('values lost', lost, '', {
+    expected: dies * values.length,
+    source: '(1 - R(t))^k: science.md C.7',
+  })
+}

@@ -1,0 +1,63 @@
+import { checkInvariants } from '../invariants.ts'
+import { measureLookups, reportLookups } from '../lookups.ts'
+import { startNetwork } from '../population.ts'
+import type { Scenario } from '../scenario.ts'
+import { mean } from '../statistics.ts'
+import { examineTables, reportTables } from '../tables.ts'
+
+/** Hops, requests and round trips of the static reference network; science.md C.1, for k 20 and alpha 3. */
+const REFERENCE: Readonly<
+  Record<number, { readonly hops: number; readonly requests: number; readonly roundTrips: number }>
+> = {
+  1000: { hops: 1.9, requests: 21.5, roundTrips: 7.6 },
+  10000: { hops: 2.43, requests: 22.9, roundTrips: 8.0 },
+  100000: { hops: 2.92, requests: 24.7, roundTrips: 8.6 },
+  1000000: { hops: 3.46, requests: 26.1, roundTrips: 9.1 },
+}
+
+/** Share by which a figure may differ from the reference. */
+const TOLERANCE = 0.03
+
+/**
+ * What does a lookup cost, and is it right? Random keys from random peers in a network at rest.
+ *
+ * Must hold: recall of at least 0.999 against the oracle, while nothing is dead, slow or lost; and where a reference network
+ * of the same size was computed (every table ideal, no widening), its hops, requests and round trips within 3 %.
+ */
+export const lookup: Scenario = {
+  name: 'lookup',
+  question: 'what a lookup costs, and whether it finds the closest',
+  defaults: { latency: 'constant:100', widen: 3, contacts: 20 },
+  async run(world) {
+    const { sim, options, draft } = world
+    await startNetwork(world)
+    checkInvariants(sim)
+    world.phase('lookups')
+    const samples = await measureLookups(world, options.lookups)
+    const alive = sim.oracle.size
+    reportLookups(draft, samples, { peers: alive, k: options.k })
+    reportTables(draft, examineTables(sim, sim.oracle.peers.slice(0, 2_000)), alive, options.k)
+    checkInvariants(sim)
+    const { dead, loss, slow } = options
+    if (dead > 0 || loss > 0 || slow > 0) return
+    draft.checkRange('recall', mean(samples.map(({ recall }) => recall)), 0.999, 1)
+    const reference = REFERENCE[options.peers]
+    const { k, alpha, widen, latency } = options
+    if (reference === undefined || k !== 20 || alpha !== 3 || widen !== 3) return
+    const measured = {
+      hops: mean(samples.map(({ hops }) => hops)),
+      requests: mean(samples.map(({ requests }) => requests)),
+    }
+    const near = (name: string, value: number, expected: number): void =>
+      draft.checkRange(name, value, expected * (1 - TOLERANCE), expected * (1 + TOLERANCE))
+    near('hops as in the reference', measured.hops, reference.hops)
+    near('requests as in the reference', measured.requests, reference.requests)
+    if (latency !== 'constant:100') return
+    const roundTrips = mean(samples.map(({ durationMs }) => durationMs)) / 100
+    draft.figure('round trips', roundTrips, '', {
+      expected: reference.roundTrips,
+      source: 'the static reference',
+    })
+    near('round trips as in the reference', roundTrips, reference.roundTrips)
+  },
+}

@@ -1,0 +1,96 @@
+import type { Draft } from './draft.ts'
+import type { SimPeer } from './engine/sim-peer.ts'
+import type { Simulator } from './engine/simulator.ts'
+import { mean } from './statistics.ts'
+
+/** How good the tables of a network are. */
+export interface TableQuality {
+  /** Contacts in a table. */
+  readonly size: number
+  /** Share of contacts that are down. */
+  readonly stale: number
+  /** The same in the outermost bucket, and in buckets that are not full (R6 tells them apart). */
+  readonly staleOutermost: number
+  readonly staleNotFull: number
+  /** Living contacts in each bucket, by prefix length, and how many there could be (F5). */
+  readonly occupancy: readonly { readonly live: number; readonly possible: number }[]
+  /** How many of its k closest neighbours each peer knows (F6). */
+  readonly neighboursKnown: readonly number[]
+}
+
+/** Looks at the tables of these peers. */
+export function examineTables(sim: Simulator, peers: readonly SimPeer[]): TableQuality {
+  const total = { size: 0, stale: 0, outer: 0, outerStale: 0, partial: 0, partialStale: 0 }
+  const occupancy: { live: number; possible: number }[] = []
+  const neighboursKnown: number[] = []
+  for (const peer of peers) {
+    const table = peer.node?.table
+    if (table === undefined) continue
+    for (const { prefixLength, contacts } of table.buckets()) {
+      const live = contacts.filter(({ contact }) => sim.isUp(contact)).length
+      const dead = contacts.length - live
+      total.size += contacts.length
+      total.stale += dead
+      if (prefixLength === 0) {
+        total.outer += contacts.length
+        total.outerStale += dead
+      }
+      if (contacts.length < table.k) {
+        total.partial += contacts.length
+        total.partialStale += dead
+      }
+      while (occupancy.length <= prefixLength) occupancy.push({ live: 0, possible: 0 })
+      const row = occupancy[prefixLength] as { live: number } // just made
+      row.live += live
+    }
+    sim.oracle.forEachBucket(peer.contact.key, (prefixLength, from, to) => {
+      while (occupancy.length <= prefixLength) occupancy.push({ live: 0, possible: 0 })
+      const row = occupancy[prefixLength] as { possible: number }
+      row.possible += Math.min(table.k, to - from)
+    })
+    const neighbours = sim.oracle.closest(peer.contact.key, table.k, (other) => other !== peer)
+    neighboursKnown.push(neighbours.filter(({ contact }) => table.has(contact.key)).length)
+  }
+  const count = Math.max(1, peers.length)
+  return {
+    size: total.size / count,
+    stale: total.stale / Math.max(1, total.size),
+    staleOutermost: total.outerStale / Math.max(1, total.outer),
+    staleNotFull: total.partialStale / Math.max(1, total.partial),
+    occupancy: occupancy.map(({ live, possible }) => ({
+      live: live / count,
+      possible: possible / count,
+    })),
+    neighboursKnown,
+  }
+}
+
+/** Table size in a network in its steady state: k (log2(N/k) + 0.93) (science.md C.1). */
+export function expectedTableSize(peers: number, k: number): number {
+  return peers <= k ? peers - 1 : k * (Math.log2(peers / k) + 0.93)
+}
+
+/** Figures and a picture of the tables. */
+export function reportTables(draft: Draft, quality: TableQuality, peers: number, k: number): void {
+  draft.figure('table size', quality.size, '', {
+    expected: expectedTableSize(peers, k),
+    source: 'k (log2(N/k) + 0.93)',
+  })
+  draft.figure('stale contacts', quality.stale, 'share')
+  draft.figure('neighbours known', mean(quality.neighboursKnown), '')
+  draft.plot({
+    name: 'occupancy',
+    title: 'Living contacts in a bucket',
+    kind: 'line',
+    x: { label: 'prefix length', unit: 'bits' },
+    y: { label: 'contacts', unit: '' },
+    series: [
+      { name: 'measured', points: quality.occupancy.map(({ live }, i) => [i, live]) },
+      {
+        name: 'there could be',
+        reference: true,
+        points: quality.occupancy.map(({ possible }, i) => [i, possible]),
+      },
+    ],
+  })
+}

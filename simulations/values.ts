@@ -1,0 +1,93 @@
+import { type Key, keyFromDigest, toHex } from '../src/core/key.ts'
+import { sha256Key } from '../src/core/record-key.ts'
+import { SeededRandom } from './engine/random.ts'
+import type { SimPeer } from './engine/sim-peer.ts'
+import type { Simulator } from './engine/simulator.ts'
+import type { World } from './scenario.ts'
+
+/** A value that was put and acknowledged. */
+export interface PutValue {
+  readonly key: Uint8Array
+  readonly target: Key
+  readonly value: Uint8Array
+}
+
+/** What became of gets. */
+export interface GetCounts {
+  /** Gets of values that a living peer held when they began: these should succeed. */
+  possible: number
+  succeeded: number
+  /** Gets of values that nobody held any more. */
+  lost: number
+  /** Values given that are not what was put: must stay 0. */
+  wrong: number
+}
+
+/** How many values are put at once. */
+const PUTS_AT_ONCE = 16
+
+/** Length of a value. Bytes. */
+const VALUE_BYTES = 64
+
+/** Copies are looked for at so many peers, as a multiple of k, around a key: farther ones are caches. */
+const HOLDERS_PER_K = 3
+
+/** Puts `count` immutable values from random peers; the owner neither keeps nor republishes them. */
+export async function putValues(world: World, count: number): Promise<PutValue[]> {
+  const { sim } = world
+  const random = new SeededRandom(sim.seed, 'values')
+  const values: PutValue[] = []
+  for (let done = 0; done < count; done += PUTS_AT_ONCE) {
+    const size = Math.min(PUTS_AT_ONCE, count - done)
+    const group = Array.from({ length: size }, async () => {
+      const value = random.bytes(VALUE_BYTES)
+      const key = sha256Key(sim.hash(value))
+      const { node } = random.pick(sim.oracle.peers)
+      const result = await node?.put(key, value, { keep: false })
+      const isStored = result !== undefined && result.stored.length > 0
+      world.count(isStored)
+      if (isStored) values.push({ key, target: keyFromDigest(sim.hash(key)), value })
+    })
+    await sim.until(Promise.all(group))
+  }
+  return values
+}
+
+/** The living peers that hold a value, nearest first. */
+export function holdersOf(sim: Simulator, { key, target }: PutValue): SimPeer[] {
+  return sim.oracle
+    .closest(target, HOLDERS_PER_K * sim.options.k)
+    .filter((peer) => peer.node?.records.get(key, peer.wallClock()) !== undefined)
+}
+
+/** One get from a random peer, judged against who held the value when it began. */
+export async function getValue(
+  world: World,
+  value: PutValue,
+  random: SeededRandom,
+  counts: GetCounts,
+): Promise<void> {
+  const { sim } = world
+  const peer = random.pick(sim.oracle.peers)
+  const { incarnation, node } = peer
+  const held = holdersOf(sim, value).length > 0
+  let found: Uint8Array | undefined
+  try {
+    found = (await node?.get(value.key))?.value
+  } catch {
+    // Not found, or no peers: counted below.
+  }
+  if (peer.incarnation !== incarnation) return // whoever asked has died
+  if (!held) counts.lost += 1
+  else {
+    counts.possible += 1
+    world.count(found !== undefined)
+    if (found !== undefined) counts.succeeded += 1
+  }
+  if (found !== undefined && toHex(found) !== toHex(value.value)) counts.wrong += 1
+}
+
+/** Copies of each value just now. */
+export function copiesOf(sim: Simulator, values: readonly PutValue[]): number[] {
+  return values.map((value) => holdersOf(sim, value).length)
+}
