@@ -21,6 +21,8 @@ export interface Link {
   sync: LinkSync
   /** When it was asked; `undefined`: no request is under way. */
   askedAt: Instant | undefined
+  /** Answers in a row that came at once and brought nothing. */
+  idleAnswers: number
   /** When it may be asked again. */
   nextAt: Instant
 }
@@ -171,7 +173,14 @@ export class WatchReplicas {
 
 function linkTo(candidate: Candidate, now: Instant): Link {
   const { contact } = candidate
-  const link: Link = { contact, cursor: undefined, sync: 'no', askedAt: undefined, nextAt: now }
+  const link: Link = {
+    contact,
+    cursor: undefined,
+    sync: 'no',
+    askedAt: undefined,
+    idleAnswers: 0,
+    nextAt: now,
+  }
   candidate.link = link
   return link
 }

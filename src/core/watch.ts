@@ -1,8 +1,9 @@
 import type { Contact } from './contact.ts'
 import type { Key } from './key.ts'
 import {
-  WATCH_EMPTY_PAUSE_MS,
   WATCH_GRACE_MS,
+  WATCH_IDLE_ANSWERS_MAX,
+  WATCH_IDLE_PAUSE_MS,
   WATCH_MARGIN_MS,
   WATCH_POLL_INTERVAL_MS,
   WATCH_SEARCH_PAUSE_MAX_MS,
@@ -176,7 +177,8 @@ export class Watch {
     this.#replicas.heard(response.closer)
     const isNews = this.#take(link, response, before?.epoch === response.cursor.epoch, now)
     const isEarly = before !== undefined && now - askedAt < WATCH_WAIT_MS / 2
-    if (isEarly && !isNews) link.nextAt = now + WATCH_EMPTY_PAUSE_MS
+    if (!isEarly || isNews) link.idleAnswers = 0
+    else if (++link.idleAnswers > WATCH_IDLE_ANSWERS_MAX) link.nextAt = now + WATCH_IDLE_PAUSE_MS
     if (this.#replicas.linkOf(from) === link) this.#searchPauseMs = WATCH_SEARCH_PAUSE_MS
   }
 
@@ -327,8 +329,10 @@ export class Watch {
     this.#notices.push({ type: 'value', record, verdict, from, isInitial })
     this.#last = { record, version: verdict.version }
     this.#wasUnwatched = false
-    const { compare } = this.#init.judge
-    if (this.#held === undefined || compare(this.#held.record, record) <= 0) this.#settle()
+    // The others are about to bring the same: that is no fault of theirs.
+    for (const link of this.#replicas.links) link.idleAnswers = 0
+    const { judge } = this.#init
+    if (this.#held === undefined || judge.compare(this.#held.record, record) <= 0) this.#settle()
   }
 
   #tellGap({ verdict, missed }: Held): void {

@@ -27,15 +27,19 @@ export class Dialer {
   readonly #manager: ConnectionManager
   readonly #connections: Connections
   readonly #protocol: string
+  readonly #streamsMax: number | undefined
 
   constructor(init: {
     readonly manager: ConnectionManager
     readonly connections: Connections
     readonly protocol: string
+    /** Streams that stand open on one connection. Default: libp2p's, which is 64. */
+    readonly streamsMax?: number
   }) {
     this.#manager = init.manager
     this.#connections = init.connections
     this.#protocol = init.protocol
+    this.#streamsMax = init.streamsMax
   }
 
   /**
@@ -67,7 +71,9 @@ export class Dialer {
   }
 
   async #openOn(connection: Connection, signal: AbortSignal): Promise<OpenedStream> {
-    const stream = await connection.newStream([this.#protocol], { signal })
+    const max = this.#streamsMax
+    const options = max === undefined ? { signal } : { signal, maxOutboundStreams: max }
+    const stream = await connection.newStream([this.#protocol], options)
     return { stream, connection }
   }
 }

@@ -62,3 +62,18 @@ export const ANSWER_OVERHEAD_BYTES_MAX: number = 256 * 1024
 
 /** What a request may hold besides a value: key twice, and provider addresses. Bytes. */
 export const REQUEST_OVERHEAD_BYTES_MAX: number = 8 * 1024
+
+/** How long the stream of a watcher's request may take to open. ms. */
+export const WATCH_OPEN_MS = 10_000
+
+/** Watchers' streams that stand on one connection: of either end, one for each key that one watches at the other. */
+export const WATCH_STREAMS_PER_CONNECTION_MAX = 256
+
+/** Watchers' streams in all; a further one is reset. */
+export const WATCH_STREAMS_MAX = 8_192
+
+/** Watchers' requests a second that one peer is granted in the long run; a further one is reset. */
+export const WATCH_RATE_PER_S = 200
+
+/** Watchers' requests that one peer may make in a burst. */
+export const WATCH_BURST = 1_000

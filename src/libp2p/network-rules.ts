@@ -43,6 +43,15 @@ export function protocolOf(prefix: string): string {
   return `/${prefix}/kad/1.0.0`
 }
 
+/**
+ * The protocol of watchers in the network of this protocol: `/kadmium/watch/1.0.0` for Kadmium's own. Others' networks get an
+ * id in which theirs stands, for the names in their space are not ours to give.
+ */
+export function watchProtocolOf(protocol: string): string {
+  const own = '/kadmium/watch/1.0.0'
+  return protocol === protocolOf('kadmium') ? own : `${own}${protocol}`
+}
+
 /** The protocols of the IPFS Kademlia specification, and the addresses that its peers tell. */
 const IPFS_PROTOCOLS: ReadonlyMap<string, AddressKind> = new Map([
   [protocolOf('ipfs'), 'public'],

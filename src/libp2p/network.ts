@@ -6,9 +6,11 @@ import type { Connections } from './connections.ts'
 import type { ContactBook } from './contacts.ts'
 import { Dialer } from './dialer.ts'
 import { Exchange } from './exchange.ts'
-import { ANSWER_OVERHEAD_BYTES_MAX } from './limits.ts'
+import { ANSWER_OVERHEAD_BYTES_MAX, WATCH_STREAMS_PER_CONNECTION_MAX } from './limits.ts'
+import { watchProtocolOf } from './network-rules.ts'
 import type { NetworkCounters } from './peer-channel.ts'
 import { StreamPool } from './stream-pool.ts'
+import { WatchCalls } from './watch-calls.ts'
 
 /** What the network is made of. */
 export interface NetworkInit {
@@ -26,7 +28,8 @@ export interface NetworkInit {
 }
 
 /**
- * Requests to other peers over libp2p: one standing stream for each, requests pipelined (peer-channel.ts).
+ * Requests to other peers over libp2p: one standing stream for each, requests pipelined (peer-channel.ts). Those of watchers,
+ * whose answers wait for news, go by streams of their own (watch-calls.ts).
  *
  * How the ends of a request come about:
  *
@@ -49,20 +52,33 @@ export class Libp2pNetwork implements Network {
   readonly #clock: Clock
   readonly #connections: Connections
   readonly #pool: StreamPool
+  readonly #watchCalls: WatchCalls
   #isClosed = false
 
   constructor(init: NetworkInit) {
-    const { clock, connections, contacts, hash, protocol } = init
+    const { clock, connections, contacts, hash, protocol, connectionManager: manager } = init
     this.#clock = clock
     this.#connections = connections
-    this.#pool = new StreamPool({
+    const common = {
       clock,
-      dialer: new Dialer({ manager: init.connectionManager, connections, protocol }),
       decoding: {
         hash,
-        contactOf: (bytes, start, end) => contacts.contactOf(bytes, start, end),
+        contactOf: contacts.contactOf.bind(contacts),
       },
       answerBytesMax: init.valueBytesMax + ANSWER_OVERHEAD_BYTES_MAX,
+    }
+    this.#watchCalls = new WatchCalls({
+      ...common,
+      dialer: new Dialer({
+        manager,
+        connections,
+        protocol: watchProtocolOf(protocol),
+        streamsMax: WATCH_STREAMS_PER_CONNECTION_MAX,
+      }),
+    })
+    this.#pool = new StreamPool({
+      ...common,
+      dialer: new Dialer({ manager, connections, protocol }),
       counters: this.counters,
       onUnsupported: init.onUnsupported,
     })
@@ -70,7 +86,7 @@ export class Libp2pNetwork implements Network {
 
   /** Streams of ours that stand open. */
   get openStreams(): number {
-    return this.#pool.openStreams
+    return this.#pool.openStreams + this.#watchCalls.size
   }
 
   send(
@@ -79,6 +95,9 @@ export class Libp2pNetwork implements Network {
     deadline: Instant,
     settle: (outcome: RpcOutcome) => void,
   ): Cancel {
+    if (request.type === 'watch' && !this.#isClosed) {
+      return this.#watchCalls.send(to, request, deadline, settle)
+    }
     const exchange = new Exchange({ to, request, deadline, clock: this.#clock, settle })
     if (this.#isClosed) queueMicrotask(() => exchange.fail(STOPPED))
     else this.#pool.send(exchange)
@@ -93,6 +112,7 @@ export class Libp2pNetwork implements Network {
   close(): void {
     this.#isClosed = true
     this.#pool.close(STOPPED)
+    this.#watchCalls.close(STOPPED)
   }
 }
 

@@ -43,9 +43,7 @@ export class VerifyingNetwork implements Network {
   ): Cancel {
     let isCancelled = false
     const cancel = this.#network.send(to, request, deadline, (outcome) => {
-      const record =
-        outcome.ok && outcome.response.type === 'get-value' ? outcome.response.record : undefined
-      const pending = record === undefined ? undefined : this.#verifier.verify(record)
+      const pending = verifyAll(this.#verifier, recordsIn(outcome))
       if (pending === undefined) settle(outcome)
       else {
         void pending.then(() => {
@@ -62,6 +60,21 @@ export class VerifyingNetwork implements Network {
   isConnected(contact: Contact): boolean {
     return this.#network.isConnected(contact)
   }
+}
+
+function recordsIn(outcome: RpcOutcome): readonly ValueRecord[] {
+  if (!outcome.ok) return []
+  const { response } = outcome
+  if (response.type === 'watch') return response.records
+  return response.type === 'get-value' && response.record !== undefined ? [response.record] : []
+}
+
+function verifyAll(
+  verifier: RecordVerifier,
+  records: readonly ValueRecord[],
+): Promise<unknown> | undefined {
+  const pending = records.flatMap((record) => verifier.verify(record) ?? [])
+  return pending.length === 0 ? undefined : Promise.all(pending)
 }
 
 /** A storage whose records have been checked when they are loaded. */

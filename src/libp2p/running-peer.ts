@@ -15,7 +15,7 @@ import { Libp2pEnvelopes } from './envelopes.ts'
 import { Inbound, type InboundInit } from './inbound.ts'
 import { Joiner } from './joiner.ts'
 import { Libp2pNetwork } from './network.ts'
-import type { NetworkRules } from './network-rules.ts'
+import { type NetworkRules, watchProtocolOf } from './network-rules.ts'
 import { VerifyingNetwork, verifyingAnswer, verifyingStorage } from './record-verifier.ts'
 import { Seeds } from './seeds.ts'
 import { Servers } from './servers.ts'
@@ -23,6 +23,7 @@ import type { KadmiumComponents, KadmiumStatus } from './service.ts'
 import { sha256, systemRandom } from './system.ts'
 import { SystemClock } from './system-clock.ts'
 import { UserValues } from './user-values.ts'
+import { WatchInbound } from './watch-inbound.ts'
 
 /** What a running peer is made of. */
 export interface RunningPeerInit {
@@ -49,6 +50,7 @@ export class RunningPeer {
   readonly #connections: Connections
   readonly #network: Libp2pNetwork
   readonly #inbound: Inbound
+  readonly #watchInbound: WatchInbound
   readonly #servers: Servers
   readonly #seeds: Seeds
   readonly #joiner: Joiner
@@ -83,6 +85,7 @@ export class RunningPeer {
     this.values = new UserValues({ node, privateKey, envelopes, clock: this.#clock, hash: sha256 })
     this.#servers = this.#makeServers(protocol)
     this.#inbound = this.#makeInbound(protocol, options, rules)
+    this.#watchInbound = this.#makeWatchInbound(watchProtocolOf(protocol))
     this.#seeds = makeSeeds(components, init.bootstrap)
     this.#autoMode = init.isAutoMode ? this.#makeAutoMode(rules) : undefined
     this.#joiner = this.#makeJoiner(options)
@@ -105,7 +108,7 @@ export class RunningPeer {
     // That comes a second after the peer has begun to listen: too late for whoever provides something at once.
     events.addEventListener('transport:listening', this.#onSelfUpdate)
     await this.#servers.start()
-    await this.#inbound.serve(this.node.mode === 'server')
+    await this.#serve(this.node.mode === 'server')
     this.#onSelfUpdate()
     this.node.start()
     this.#joiner.start()
@@ -123,7 +126,7 @@ export class RunningPeer {
     this.#components.events.removeEventListener('self:peer:update', this.#onSelfUpdate)
     this.#components.events.removeEventListener('transport:listening', this.#onSelfUpdate)
     this.#servers.stop()
-    await this.#inbound.serve(false)
+    await this.#serve(false)
     this.#network.close()
     this.#connections.stop()
     this.#clock.close()
@@ -139,7 +142,7 @@ export class RunningPeer {
     if (mode === this.node.mode) return
     this.#log('mode: %s', mode)
     this.node.setMode(mode)
-    await this.#inbound.serve(mode === 'server')
+    await this.#serve(mode === 'server')
   }
 
   join(): Promise<JoinResult> {
@@ -152,7 +155,7 @@ export class RunningPeer {
       id: this.node.self.id,
       addresses: this.#components.addressManager.getAddresses().map(String),
       outboundStreams: this.#network.openStreams,
-      inboundStreams: this.#inbound.openStreams,
+      inboundStreams: this.#inbound.openStreams + this.#watchInbound.openStreams,
       outbound: { ...this.#network.counters },
       inbound: { ...this.#inbound.counters },
     }
@@ -202,6 +205,22 @@ export class RunningPeer {
       senderOf: (connection) => this.#servers.senderOf(connection),
       answer: this.#makeAnswer(rules),
     })
+  }
+
+  #makeWatchInbound(protocol: string): WatchInbound {
+    return new WatchInbound({
+      registrar: this.#components.registrar,
+      protocol,
+      clock: this.#clock,
+      decoding: { hash: sha256, contactOf: () => undefined }, // a request names nobody
+      senderOf: (connection) => this.#servers.senderOf(connection),
+      answer: (from, request, reply, signal) => this.node.answer(from, request, reply, signal),
+    })
+  }
+
+  async #serve(isServing: boolean): Promise<void> {
+    await this.#inbound.serve(isServing)
+    await this.#watchInbound.serve(isServing)
   }
 
   /** How requests of others are answered: by the node, within the rules of the network. */

@@ -23,6 +23,7 @@ import type { KademliaNode } from '../node/kademlia-node.ts'
 import type { FindNodeResult, OperationOptions } from '../node/lookups.ts'
 import type { NodeStatus } from '../node/node-status.ts'
 import type { GetOptions } from '../node/values.ts'
+import type { WatchOptions } from '../node/watching.ts'
 import type { InboundCounters } from './inbound-stream.ts'
 import {
   type AddressKind,
@@ -43,6 +44,7 @@ import type {
   UserPutResult,
   UserValues,
 } from './user-values.ts'
+import type { UserWatchEvent } from './user-watch.ts'
 
 /** What may be said of a peer; everything has a default. */
 export interface KadmiumOptions extends Partial<Omit<NodeOptions, 'mode'>> {
@@ -237,6 +239,11 @@ export class KadmiumService implements Startable {
   /** See `UserValues.get`. */
   get(key: UserKey, options?: GetOptions): Promise<UserGetResult> {
     return this.values.get(key, options)
+  }
+
+  /** See `UserValues.watch`. */
+  watch(key: UserKey, options?: WatchOptions): AsyncGenerator<UserWatchEvent, void, undefined> {
+    return this.values.watch(key, options)
   }
 
   /** See `UserValues.delete`. */

@@ -12,6 +12,7 @@ import {
   recordKeyToText,
   sha256Key,
 } from '../core/record-key.ts'
+import type { WatchNotice } from '../core/watch.ts'
 import type { KademliaNode } from '../node/kademlia-node.ts'
 import {
   type GetOptions,
@@ -20,7 +21,9 @@ import {
   type PutResult,
   tooLarge,
 } from '../node/values.ts'
+import type { WatchOptions } from '../node/watching.ts'
 import { openRecord, seal } from './records.ts'
+import { type UserWatchEvent, userWatchEvent } from './user-watch.ts'
 
 /** What a put of a user's value did. */
 export interface UserPutResult extends PutResult {
@@ -152,6 +155,32 @@ export class UserValues {
       version: opened.version,
       writtenAtMs: isKv ? hybridTime(opened.version) : undefined,
       expiresAtMs: verdict.expiresAt,
+    }
+  }
+
+  /**
+   * The values of a key as they land, what stands first. Each wins over all before it; `gap` comes before a value when others
+   * may have been missed. Goes on until `signal` aborts (the iteration throws its reason) or the loop is left.
+   *
+   * @throws KadmiumError `ERR_INVALID_KEY`, `ERR_INVALID_OPTION` at once; `ERR_BUSY`, `ERR_CLOSED` from the iteration.
+   */
+  watch(
+    given: UserKey,
+    options: WatchOptions = {},
+  ): AsyncGenerator<UserWatchEvent, void, undefined> {
+    const key = keyOf(given)
+    return this.#opened(key, this.#node.watch(key, options))
+  }
+
+  async *#opened(
+    key: Uint8Array,
+    notices: AsyncIterable<WatchNotice>,
+  ): AsyncGenerator<UserWatchEvent, void, undefined> {
+    for await (const notice of notices) {
+      const event = userWatchEvent(key, notice, this.#envelopes)
+      const isKv = event.type !== 'gap' && event.writtenAtMs !== undefined
+      if (isKv) this.#timestamps.observe(event.version, this.#clock.wallClock())
+      yield event
     }
   }
 
