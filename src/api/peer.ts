@@ -50,6 +50,34 @@ export interface GetOutput {
   readonly durationMs: number
 }
 
+/** A value that a watch tells of. */
+export interface WatchValueOutput {
+  /** `deleted`: a tombstone took the value's place, which is empty now. */
+  readonly type: 'value' | 'deleted'
+  readonly key: string
+  readonly value: Uint8Array
+  readonly writer: string | undefined
+  readonly version: number
+  readonly writtenAtMs: number | undefined
+  readonly expiresAtMs: number | undefined
+  readonly from: string | undefined
+  /** Whether it stood before the watch began. */
+  readonly initial: boolean
+}
+
+/** Values may have been missed between the one told last and the next. */
+export interface WatchGapOutput {
+  readonly type: 'gap'
+  readonly key: string
+  /** `undefined`: it is not known how many. */
+  readonly missed: number | undefined
+  /** `sequence`, `overrun`, `unwatched` or `slow-reader`: see kadmium.proto. */
+  readonly reason: string
+}
+
+/** An event of a watch. */
+export type WatchOutput = WatchValueOutput | WatchGapOutput
+
 /** A peer and its addresses, as texts. */
 export interface PeerOutput {
   readonly id: string
@@ -125,6 +153,11 @@ export interface ApiPeer {
   put(input: PutInput): Promise<PutOutput>
   get(key: string, options: CallOptions & { quorum?: number | undefined }): Promise<GetOutput>
   delete(key: string, options: CallOptions & { quorum?: number | undefined }): Promise<PutOutput>
+  /** Goes on until it is aborted, its time is over, or the loop is left. */
+  watch(
+    key: string,
+    options: CallOptions & { replicas?: number | undefined },
+  ): AsyncIterable<WatchOutput>
   provide(
     cid: string,
     options: CallOptions,

@@ -3,7 +3,7 @@ import { KadmiumError } from '../core/errors.ts'
 import type { ApiAddress } from './address.ts'
 import { apiAddressToText } from './address.ts'
 import { connectKadmium, type KadmiumClient } from './client.ts'
-import { Kind, LookupStep_Type, type Peer } from './gen/kadmium/v1/kadmium_pb.ts'
+import { Kind, LookupStep_Type, type Peer, type WatchEvent } from './gen/kadmium/v1/kadmium_pb.ts'
 import type {
   ApiPeer,
   BucketOutput,
@@ -16,6 +16,7 @@ import type {
   PutInput,
   PutOutput,
   StatusOutput,
+  WatchOutput,
 } from './peer.ts'
 import { codeOf } from './status.ts'
 
@@ -87,6 +88,23 @@ export class RemotePeer implements ApiPeer {
       const response = await this.#client.delete(request, callOf(signal))
       return { ...response, version: Number(response.version) }
     })
+  }
+
+  async *watch(
+    key: string,
+    { replicas = 0, signal, timeoutMs = 0 }: CallOptions & { replicas?: number | undefined },
+  ): AsyncGenerator<WatchOutput, void, undefined> {
+    try {
+      const call = this.#client.watch({ key, replicas, timeoutMs }, callOf(signal))
+      for await (const { event } of call) {
+        const output = watchOutput(event)
+        if (output !== undefined) yield output
+      }
+    } catch (error) {
+      if (signal?.aborted === true) throw signal.reason
+      throw this.#toKadmiumError(error)
+    }
+    throw new KadmiumError('ERR_CLOSED', `the daemon at ${this.#where} ended the call`)
   }
 
   provide(
@@ -204,6 +222,27 @@ function hasCode(error: unknown, code: string): boolean {
 
 function callOf(signal: AbortSignal | undefined): { signal?: AbortSignal } {
   return signal === undefined ? {} : { signal }
+}
+
+/** `undefined`: an event of a kind that this client does not know. */
+function watchOutput(event: WatchEvent['event']): WatchOutput | undefined {
+  if (event.case === undefined) return undefined
+  if (event.case === 'gap') {
+    const { key, missed, reason } = event.value
+    return { type: 'gap', key, missed: missed === undefined ? undefined : Number(missed), reason }
+  }
+  const { key, value, writer, version, writtenAtMs, expiresAtMs, from, initial } = event.value
+  return {
+    type: event.case,
+    key,
+    value,
+    writer: writer || undefined,
+    version: Number(version),
+    writtenAtMs: Number(writtenAtMs) || undefined,
+    expiresAtMs: Number(expiresAtMs) || undefined,
+    from: from || undefined,
+    initial,
+  }
 }
 
 function contact(peer: Peer): ContactOutput {

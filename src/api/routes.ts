@@ -1,7 +1,13 @@
+import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { ConnectRouter, HandlerContext, ServiceImpl } from '@connectrpc/connect'
 import { KadmiumError } from '../core/errors.ts'
 import { EventQueue } from './event-queue.ts'
-import { Kadmium, Kind, LookupStep_Type } from './gen/kadmium/v1/kadmium_pb.ts'
+import {
+  Kadmium,
+  Kind,
+  LookupStep_Type,
+  type WatchEventSchema,
+} from './gen/kadmium/v1/kadmium_pb.ts'
 import { KV } from './gen/kv/kv_pb.ts'
 import type {
   ApiPeer,
@@ -12,6 +18,7 @@ import type {
   LookupStepOutput,
   PeerOutput,
   PutOutput,
+  WatchOutput,
 } from './peer.ts'
 import { toConnectError } from './status.ts'
 
@@ -73,6 +80,8 @@ function kadmiumService(peer: ApiPeer): ServiceImpl<typeof Kadmium> {
         const options = callOptions(timeoutMs, context)
         push(await peer.lookup(key, { ...options, step: trace ? push : undefined }))
       }, lookupEvent),
+    watch: ({ key, replicas, timeoutMs }, context) =>
+      watch(peer.watch(key, { replicas: given(replicas), ...callOptions(timeoutMs, context) })),
     ...views(peer),
   }
 }
@@ -149,6 +158,41 @@ async function* stream<Item, Message>(
     for await (const item of queue) yield toMessage(item)
   } catch (error) {
     throw toConnectError(error)
+  }
+}
+
+/** Reads on as fast as the caller does: what he leaves unread waits in the watch, which says so when it is too much. */
+async function* watch(
+  events: AsyncIterable<WatchOutput>,
+): AsyncGenerator<MessageInitShape<typeof WatchEventSchema>, void, undefined> {
+  try {
+    for await (const event of events) yield watchEvent(event)
+  } catch (error) {
+    throw toConnectError(error)
+  }
+}
+
+function watchEvent(output: WatchOutput): MessageInitShape<typeof WatchEventSchema> {
+  if (output.type === 'gap') {
+    const { key, missed, reason } = output
+    const count = missed === undefined ? {} : { missed: BigInt(missed) }
+    return { event: { case: 'gap', value: { key, reason, ...count } } }
+  }
+  const { type, value, writer, version, writtenAtMs, expiresAtMs, from, key, initial } = output
+  return {
+    event: {
+      case: type,
+      value: {
+        key,
+        value: new Uint8Array(value),
+        writer: writer ?? '',
+        version: BigInt(version),
+        writtenAtMs: BigInt(writtenAtMs ?? 0),
+        expiresAtMs: BigInt(expiresAtMs ?? 0),
+        from: from ?? '',
+        initial,
+      },
+    },
   }
 }
 

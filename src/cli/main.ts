@@ -12,6 +12,7 @@ import { peersCommand, tableCommand } from './peers.ts'
 import { findCommand, provideCommand, providersCommand } from './providers.ts'
 import { putCommand } from './put.ts'
 import { statusCommand } from './status.ts'
+import { watchCommand } from './watch.ts'
 
 /** Makes a command; `exit` takes the exit code of what it did. */
 type CommandFactory = (exit: (code: number) => void) => Command
@@ -22,6 +23,7 @@ const COMMANDS: readonly CommandFactory[] = [
   putCommand,
   getCommand,
   deleteCommand,
+  watchCommand,
   lookupCommand,
   findCommand,
   provideCommand,

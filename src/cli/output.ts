@@ -41,6 +41,17 @@ export class Output {
     })
   }
 
+  /** Bytes on a line of their own: one end is added if they have none. */
+  line(bytes: Uint8Array): Promise<void> {
+    const line = bytes.at(-1) === 0x0a ? bytes : Buffer.concat([bytes, Buffer.of(0x0a)])
+    return new Promise((resolve, reject) => {
+      process.stdout.write(line, (error) => {
+        if (error) reject(error)
+        else resolve()
+      })
+    })
+  }
+
   /** Something a person wants to know beside the result. */
   note(text: string): void {
     process.stderr.write(`${text}\n`)

@@ -18,6 +18,7 @@ import type {
   PutInput,
   PutOutput,
   StatusOutput,
+  WatchOutput,
 } from '../api/peer.ts'
 import { VERSION } from '../api/version.ts'
 import type { Contact } from '../core/contact.ts'
@@ -170,6 +171,24 @@ export class Peer implements ApiPeer {
     options: CallOptions & { quorum?: number | undefined },
   ): Promise<PutOutput> {
     return putOutput(await this.#dht.delete(recordKey(key), options))
+  }
+
+  async *watch(
+    key: string,
+    { replicas, signal, timeoutMs }: CallOptions & { replicas?: number | undefined },
+  ): AsyncGenerator<WatchOutput, void, undefined> {
+    const timeout = timeoutMs === undefined ? [] : [AbortSignal.timeout(timeoutMs)]
+    const ends = AbortSignal.any([...(signal === undefined ? [] : [signal]), ...timeout])
+    try {
+      for await (const event of this.#dht.watch(recordKey(key), { replicas, signal: ends })) {
+        const text = recordKeyToText(event.key)
+        if (event.type === 'gap') yield { ...event, key: text }
+        else yield { ...event, key: text, from: event.from?.id }
+      }
+    } catch (error) {
+      if (timeout[0]?.aborted !== true) throw error
+      throw new KadmiumError('ERR_TIMEOUT', `the ${timeoutMs} ms given for the watch are over`)
+    }
   }
 
   async provide(

@@ -10,7 +10,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file kadmium/v1/kadmium.proto.
  */
 export const file_kadmium_v1_kadmium: GenFile = /*@__PURE__*/
-  fileDesc("ChhrYWRtaXVtL3YxL2thZG1pdW0ucHJvdG8SCmthZG1pdW0udjEipgEKClB1dFJlcXVlc3QSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgMEh4KBGtpbmQYAyABKA4yEC5rYWRtaXVtLnYxLktpbmQSDgoGdHRsX21zGAQgASgEEg4KBnF1b3J1bRgFIAEoDRIYCgtpZl9zZXF1ZW5jZRgGIAEoBEgAiAEBEhIKCnRpbWVvdXRfbXMYByABKA1CDgoMX2lmX3NlcXVlbmNlIqsBCgtQdXRSZXNwb25zZRILCgNrZXkYASABKAkSDgoGc3RvcmVkGAIgAygJEicKBmZhaWxlZBgDIAMoCzIXLmthZG1pdW0udjEuUGVlckZhaWx1cmUSDgoGdGFyZ2V0GAQgASgNEg4KBnF1b3J1bRgFIAEoDRIPCgd2ZXJzaW9uGAYgASgEEhMKC2R1cmF0aW9uX21zGAcgASgBEhAKCHJlcXVlc3RzGAggASgNIjkKC1BlZXJGYWlsdXJlEgwKBHBlZXIYASABKAkSDAoEdHlwZRgCIAEoCRIOCgZyZWFzb24YAyABKAkiPQoKR2V0UmVxdWVzdBILCgNrZXkYASABKAkSDgoGcXVvcnVtGAIgASgNEhIKCnRpbWVvdXRfbXMYAyABKA0iywEKC0dldFJlc3BvbnNlEgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoDBIOCgZ3cml0ZXIYAyABKAkSDwoHdmVyc2lvbhgEIAEoBBIVCg13cml0dGVuX2F0X21zGAUgASgEEhUKDWV4cGlyZXNfYXRfbXMYBiABKAQSDAoEZnJvbRgHIAEoCRIOCgZhZ3JlZWQYCCABKA0SDAoEaG9wcxgJIAEoDRIQCghyZXF1ZXN0cxgKIAEoDRITCgtkdXJhdGlvbl9tcxgLIAEoASJACg1EZWxldGVSZXF1ZXN0EgsKA2tleRgBIAEoCRIOCgZxdW9ydW0YAiABKA0SEgoKdGltZW91dF9tcxgDIAEoDSIxCg5Qcm92aWRlUmVxdWVzdBILCgNjaWQYASABKAkSEgoKdGltZW91dF9tcxgCIAEoDSJvCg9Qcm92aWRlUmVzcG9uc2USDgoGc3RvcmVkGAEgAygJEicKBmZhaWxlZBgCIAMoCzIXLmthZG1pdW0udjEuUGVlckZhaWx1cmUSDgoGdGFyZ2V0GAMgASgNEhMKC2R1cmF0aW9uX21zGAQgASgBIkYKFEZpbmRQcm92aWRlcnNSZXF1ZXN0EgsKA2NpZBgBIAEoCRINCgVjb3VudBgCIAEoDRISCgp0aW1lb3V0X21zGAMgASgNIjMKD0ZpbmRQZWVyUmVxdWVzdBIMCgRwZWVyGAEgASgJEhIKCnRpbWVvdXRfbXMYAiABKA0iKQoIUGVlckluZm8SCgoCaWQYASABKAkSEQoJYWRkcmVzc2VzGAIgAygJIj8KDUxvb2t1cFJlcXVlc3QSCwoDa2V5GAEgASgJEg0KBXRyYWNlGAIgASgIEhIKCnRpbWVvdXRfbXMYAyABKA0iagoLTG9va3VwRXZlbnQSJgoEc3RlcBgBIAEoCzIWLmthZG1pdW0udjEuTG9va3VwU3RlcEgAEioKBnJlc3VsdBgCIAEoCzIYLmthZG1pdW0udjEuTG9va3VwUmVzdWx0SABCBwoFZXZlbnQijAIKCkxvb2t1cFN0ZXASKQoEdHlwZRgBIAEoDjIbLmthZG1pdW0udjEuTG9va3VwU3RlcC5UeXBlEgwKBHBlZXIYAiABKAkSCwoDaG9wGAMgASgNEhUKDXByZWZpeF9sZW5ndGgYBCABKA0SDQoFYXRfbXMYBSABKAESDwoHdG9va19tcxgGIAEoARIQCghjb250YWN0cxgHIAEoDRINCgVhZGRlZBgIIAEoDRIPCgdmYWlsdXJlGAkgASgJIk8KBFR5cGUSFAoQVFlQRV9VTlNQRUNJRklFRBAAEg0KCVRZUEVfU0VOVBABEhEKDVRZUEVfQU5TV0VSRUQQAhIPCgtUWVBFX0ZBSUxFRBADIqEBCgxMb29rdXBSZXN1bHQSKAoHY2xvc2VzdBgBIAMoCzIXLmthZG1pdW0udjEuQ2xvc2VzdFBlZXISDgoGdGFyZ2V0GAIgASgJEhAKCGNvbXBsZXRlGAMgASgIEgwKBGhvcHMYBCABKA0SEAoIcmVxdWVzdHMYBSABKA0SEAoIZmFpbHVyZXMYBiABKA0SEwoLZHVyYXRpb25fbXMYByABKAEiUQoLQ2xvc2VzdFBlZXISCgoCaWQYASABKAkSEQoJYWRkcmVzc2VzGAIgAygJEhUKDXByZWZpeF9sZW5ndGgYAyABKA0SDAoEc2VsZhgEIAEoCCIPCg1TdGF0dXNSZXF1ZXN0IvMCCg5TdGF0dXNSZXNwb25zZRIKCgJpZBgBIAEoCRIRCglhZGRyZXNzZXMYAiADKAkSDAoEbW9kZRgDIAEoCRIRCgl1cHRpbWVfbXMYBCABKAESEAoIY29udGFjdHMYBSABKA0SDwoHYnVja2V0cxgGIAEoDRITCgtjb25uZWN0aW9ucxgHIAEoDRIPCgdyZWNvcmRzGAggASgNEhQKDHJlY29yZF9ieXRlcxgJIAEoBBIVCg1wcm92aWRlcl9rZXlzGAogASgNEhIKCm9wZXJhdGlvbnMYCyABKA0SFAoMbmV0d29ya19zaXplGAwgASgBEg8KB2hlYWx0aHkYDSABKAgSEAoIcHJvYmxlbXMYDiADKAkSDwoHdmVyc2lvbhgPIAEoCRIQCghwcm90b2NvbBgQIAEoCRIJCgFrGBEgASgNEg0KBWFscGhhGBIgASgNEgsKA2tleRgTIAEoCRIUCgxwdWJsaWNhdGlvbnMYFCABKA0iDgoMUGVlcnNSZXF1ZXN0IjAKDVBlZXJzUmVzcG9uc2USHwoFcGVlcnMYASADKAsyEC5rYWRtaXVtLnYxLlBlZXIihAEKBFBlZXISCgoCaWQYASABKAkSEQoJYWRkcmVzc2VzGAIgAygJEhUKDXByZWZpeF9sZW5ndGgYAyABKA0SFAoMbGFzdF9zZWVuX21zGAQgASgBEhAKCGZhaWx1cmVzGAUgASgNEhEKCWNvbm5lY3RlZBgGIAEoCBILCgNrZXkYByABKAkiDgoMVGFibGVSZXF1ZXN0IkwKDVRhYmxlUmVzcG9uc2USIwoHYnVja2V0cxgBIAMoCzISLmthZG1pdW0udjEuQnVja2V0EgkKAWsYAiABKA0SCwoDa2V5GAMgASgJIlYKBkJ1Y2tldBIVCg1wcmVmaXhfbGVuZ3RoGAEgASgNEh8KBXBlZXJzGAIgAygLMhAua2FkbWl1bS52MS5QZWVyEhQKDHJlcGxhY2VtZW50cxgDIAEoDSpCCgRLaW5kEhQKEEtJTkRfVU5TUEVDSUZJRUQQABISCg5LSU5EX0lNTVVUQUJMRRABEhAKDEtJTkRfTVVUQUJMRRACMoIFCgdLYWRtaXVtEjYKA1B1dBIWLmthZG1pdW0udjEuUHV0UmVxdWVzdBoXLmthZG1pdW0udjEuUHV0UmVzcG9uc2USNgoDR2V0EhYua2FkbWl1bS52MS5HZXRSZXF1ZXN0Ghcua2FkbWl1bS52MS5HZXRSZXNwb25zZRI8CgZEZWxldGUSGS5rYWRtaXVtLnYxLkRlbGV0ZVJlcXVlc3QaFy5rYWRtaXVtLnYxLlB1dFJlc3BvbnNlEkIKB1Byb3ZpZGUSGi5rYWRtaXVtLnYxLlByb3ZpZGVSZXF1ZXN0Ghsua2FkbWl1bS52MS5Qcm92aWRlUmVzcG9uc2USSQoNRmluZFByb3ZpZGVycxIgLmthZG1pdW0udjEuRmluZFByb3ZpZGVyc1JlcXVlc3QaFC5rYWRtaXVtLnYxLlBlZXJJbmZvMAESPQoIRmluZFBlZXISGy5rYWRtaXVtLnYxLkZpbmRQZWVyUmVxdWVzdBoULmthZG1pdW0udjEuUGVlckluZm8SPgoGTG9va3VwEhkua2FkbWl1bS52MS5Mb29rdXBSZXF1ZXN0Ghcua2FkbWl1bS52MS5Mb29rdXBFdmVudDABEj8KBlN0YXR1cxIZLmthZG1pdW0udjEuU3RhdHVzUmVxdWVzdBoaLmthZG1pdW0udjEuU3RhdHVzUmVzcG9uc2USPAoFUGVlcnMSGC5rYWRtaXVtLnYxLlBlZXJzUmVxdWVzdBoZLmthZG1pdW0udjEuUGVlcnNSZXNwb25zZRI8CgVUYWJsZRIYLmthZG1pdW0udjEuVGFibGVSZXF1ZXN0Ghkua2FkbWl1bS52MS5UYWJsZVJlc3BvbnNlYgZwcm90bzM");
+  fileDesc("ChhrYWRtaXVtL3YxL2thZG1pdW0ucHJvdG8SCmthZG1pdW0udjEipgEKClB1dFJlcXVlc3QSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgMEh4KBGtpbmQYAyABKA4yEC5rYWRtaXVtLnYxLktpbmQSDgoGdHRsX21zGAQgASgEEg4KBnF1b3J1bRgFIAEoDRIYCgtpZl9zZXF1ZW5jZRgGIAEoBEgAiAEBEhIKCnRpbWVvdXRfbXMYByABKA1CDgoMX2lmX3NlcXVlbmNlIqsBCgtQdXRSZXNwb25zZRILCgNrZXkYASABKAkSDgoGc3RvcmVkGAIgAygJEicKBmZhaWxlZBgDIAMoCzIXLmthZG1pdW0udjEuUGVlckZhaWx1cmUSDgoGdGFyZ2V0GAQgASgNEg4KBnF1b3J1bRgFIAEoDRIPCgd2ZXJzaW9uGAYgASgEEhMKC2R1cmF0aW9uX21zGAcgASgBEhAKCHJlcXVlc3RzGAggASgNIjkKC1BlZXJGYWlsdXJlEgwKBHBlZXIYASABKAkSDAoEdHlwZRgCIAEoCRIOCgZyZWFzb24YAyABKAkiPQoKR2V0UmVxdWVzdBILCgNrZXkYASABKAkSDgoGcXVvcnVtGAIgASgNEhIKCnRpbWVvdXRfbXMYAyABKA0iywEKC0dldFJlc3BvbnNlEgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoDBIOCgZ3cml0ZXIYAyABKAkSDwoHdmVyc2lvbhgEIAEoBBIVCg13cml0dGVuX2F0X21zGAUgASgEEhUKDWV4cGlyZXNfYXRfbXMYBiABKAQSDAoEZnJvbRgHIAEoCRIOCgZhZ3JlZWQYCCABKA0SDAoEaG9wcxgJIAEoDRIQCghyZXF1ZXN0cxgKIAEoDRITCgtkdXJhdGlvbl9tcxgLIAEoASJBCgxXYXRjaFJlcXVlc3QSCwoDa2V5GAEgASgJEhIKCnRpbWVvdXRfbXMYAiABKA0SEAoIcmVwbGljYXMYAyABKA0ijgEKCldhdGNoRXZlbnQSJwoFdmFsdWUYASABKAsyFi5rYWRtaXVtLnYxLldhdGNoVmFsdWVIABIpCgdkZWxldGVkGAIgASgLMhYua2FkbWl1bS52MS5XYXRjaFZhbHVlSAASIwoDZ2FwGAMgASgLMhQua2FkbWl1bS52MS5XYXRjaEdhcEgAQgcKBWV2ZW50IpYBCgpXYXRjaFZhbHVlEgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoDBIOCgZ3cml0ZXIYAyABKAkSDwoHdmVyc2lvbhgEIAEoBBIVCg13cml0dGVuX2F0X21zGAUgASgEEhUKDWV4cGlyZXNfYXRfbXMYBiABKAQSDAoEZnJvbRgHIAEoCRIPCgdpbml0aWFsGAggASgIIkcKCFdhdGNoR2FwEgsKA2tleRgBIAEoCRITCgZtaXNzZWQYAiABKARIAIgBARIOCgZyZWFzb24YAyABKAlCCQoHX21pc3NlZCJACg1EZWxldGVSZXF1ZXN0EgsKA2tleRgBIAEoCRIOCgZxdW9ydW0YAiABKA0SEgoKdGltZW91dF9tcxgDIAEoDSIxCg5Qcm92aWRlUmVxdWVzdBILCgNjaWQYASABKAkSEgoKdGltZW91dF9tcxgCIAEoDSJvCg9Qcm92aWRlUmVzcG9uc2USDgoGc3RvcmVkGAEgAygJEicKBmZhaWxlZBgCIAMoCzIXLmthZG1pdW0udjEuUGVlckZhaWx1cmUSDgoGdGFyZ2V0GAMgASgNEhMKC2R1cmF0aW9uX21zGAQgASgBIkYKFEZpbmRQcm92aWRlcnNSZXF1ZXN0EgsKA2NpZBgBIAEoCRINCgVjb3VudBgCIAEoDRISCgp0aW1lb3V0X21zGAMgASgNIjMKD0ZpbmRQZWVyUmVxdWVzdBIMCgRwZWVyGAEgASgJEhIKCnRpbWVvdXRfbXMYAiABKA0iKQoIUGVlckluZm8SCgoCaWQYASABKAkSEQoJYWRkcmVzc2VzGAIgAygJIj8KDUxvb2t1cFJlcXVlc3QSCwoDa2V5GAEgASgJEg0KBXRyYWNlGAIgASgIEhIKCnRpbWVvdXRfbXMYAyABKA0iagoLTG9va3VwRXZlbnQSJgoEc3RlcBgBIAEoCzIWLmthZG1pdW0udjEuTG9va3VwU3RlcEgAEioKBnJlc3VsdBgCIAEoCzIYLmthZG1pdW0udjEuTG9va3VwUmVzdWx0SABCBwoFZXZlbnQijAIKCkxvb2t1cFN0ZXASKQoEdHlwZRgBIAEoDjIbLmthZG1pdW0udjEuTG9va3VwU3RlcC5UeXBlEgwKBHBlZXIYAiABKAkSCwoDaG9wGAMgASgNEhUKDXByZWZpeF9sZW5ndGgYBCABKA0SDQoFYXRfbXMYBSABKAESDwoHdG9va19tcxgGIAEoARIQCghjb250YWN0cxgHIAEoDRINCgVhZGRlZBgIIAEoDRIPCgdmYWlsdXJlGAkgASgJIk8KBFR5cGUSFAoQVFlQRV9VTlNQRUNJRklFRBAAEg0KCVRZUEVfU0VOVBABEhEKDVRZUEVfQU5TV0VSRUQQAhIPCgtUWVBFX0ZBSUxFRBADIqEBCgxMb29rdXBSZXN1bHQSKAoHY2xvc2VzdBgBIAMoCzIXLmthZG1pdW0udjEuQ2xvc2VzdFBlZXISDgoGdGFyZ2V0GAIgASgJEhAKCGNvbXBsZXRlGAMgASgIEgwKBGhvcHMYBCABKA0SEAoIcmVxdWVzdHMYBSABKA0SEAoIZmFpbHVyZXMYBiABKA0SEwoLZHVyYXRpb25fbXMYByABKAEiUQoLQ2xvc2VzdFBlZXISCgoCaWQYASABKAkSEQoJYWRkcmVzc2VzGAIgAygJEhUKDXByZWZpeF9sZW5ndGgYAyABKA0SDAoEc2VsZhgEIAEoCCIPCg1TdGF0dXNSZXF1ZXN0IvMCCg5TdGF0dXNSZXNwb25zZRIKCgJpZBgBIAEoCRIRCglhZGRyZXNzZXMYAiADKAkSDAoEbW9kZRgDIAEoCRIRCgl1cHRpbWVfbXMYBCABKAESEAoIY29udGFjdHMYBSABKA0SDwoHYnVja2V0cxgGIAEoDRITCgtjb25uZWN0aW9ucxgHIAEoDRIPCgdyZWNvcmRzGAggASgNEhQKDHJlY29yZF9ieXRlcxgJIAEoBBIVCg1wcm92aWRlcl9rZXlzGAogASgNEhIKCm9wZXJhdGlvbnMYCyABKA0SFAoMbmV0d29ya19zaXplGAwgASgBEg8KB2hlYWx0aHkYDSABKAgSEAoIcHJvYmxlbXMYDiADKAkSDwoHdmVyc2lvbhgPIAEoCRIQCghwcm90b2NvbBgQIAEoCRIJCgFrGBEgASgNEg0KBWFscGhhGBIgASgNEgsKA2tleRgTIAEoCRIUCgxwdWJsaWNhdGlvbnMYFCABKA0iDgoMUGVlcnNSZXF1ZXN0IjAKDVBlZXJzUmVzcG9uc2USHwoFcGVlcnMYASADKAsyEC5rYWRtaXVtLnYxLlBlZXIihAEKBFBlZXISCgoCaWQYASABKAkSEQoJYWRkcmVzc2VzGAIgAygJEhUKDXByZWZpeF9sZW5ndGgYAyABKA0SFAoMbGFzdF9zZWVuX21zGAQgASgBEhAKCGZhaWx1cmVzGAUgASgNEhEKCWNvbm5lY3RlZBgGIAEoCBILCgNrZXkYByABKAkiDgoMVGFibGVSZXF1ZXN0IkwKDVRhYmxlUmVzcG9uc2USIwoHYnVja2V0cxgBIAMoCzISLmthZG1pdW0udjEuQnVja2V0EgkKAWsYAiABKA0SCwoDa2V5GAMgASgJIlYKBkJ1Y2tldBIVCg1wcmVmaXhfbGVuZ3RoGAEgASgNEh8KBXBlZXJzGAIgAygLMhAua2FkbWl1bS52MS5QZWVyEhQKDHJlcGxhY2VtZW50cxgDIAEoDSpCCgRLaW5kEhQKEEtJTkRfVU5TUEVDSUZJRUQQABISCg5LSU5EX0lNTVVUQUJMRRABEhAKDEtJTkRfTVVUQUJMRRACMr8FCgdLYWRtaXVtEjYKA1B1dBIWLmthZG1pdW0udjEuUHV0UmVxdWVzdBoXLmthZG1pdW0udjEuUHV0UmVzcG9uc2USNgoDR2V0EhYua2FkbWl1bS52MS5HZXRSZXF1ZXN0Ghcua2FkbWl1bS52MS5HZXRSZXNwb25zZRI8CgZEZWxldGUSGS5rYWRtaXVtLnYxLkRlbGV0ZVJlcXVlc3QaFy5rYWRtaXVtLnYxLlB1dFJlc3BvbnNlEkIKB1Byb3ZpZGUSGi5rYWRtaXVtLnYxLlByb3ZpZGVSZXF1ZXN0Ghsua2FkbWl1bS52MS5Qcm92aWRlUmVzcG9uc2USSQoNRmluZFByb3ZpZGVycxIgLmthZG1pdW0udjEuRmluZFByb3ZpZGVyc1JlcXVlc3QaFC5rYWRtaXVtLnYxLlBlZXJJbmZvMAESPQoIRmluZFBlZXISGy5rYWRtaXVtLnYxLkZpbmRQZWVyUmVxdWVzdBoULmthZG1pdW0udjEuUGVlckluZm8SPgoGTG9va3VwEhkua2FkbWl1bS52MS5Mb29rdXBSZXF1ZXN0Ghcua2FkbWl1bS52MS5Mb29rdXBFdmVudDABEjsKBVdhdGNoEhgua2FkbWl1bS52MS5XYXRjaFJlcXVlc3QaFi5rYWRtaXVtLnYxLldhdGNoRXZlbnQwARI/CgZTdGF0dXMSGS5rYWRtaXVtLnYxLlN0YXR1c1JlcXVlc3QaGi5rYWRtaXVtLnYxLlN0YXR1c1Jlc3BvbnNlEjwKBVBlZXJzEhgua2FkbWl1bS52MS5QZWVyc1JlcXVlc3QaGS5rYWRtaXVtLnYxLlBlZXJzUmVzcG9uc2USPAoFVGFibGUSGC5rYWRtaXVtLnYxLlRhYmxlUmVxdWVzdBoZLmthZG1pdW0udjEuVGFibGVSZXNwb25zZWIGcHJvdG8z");
 
 /**
  * @generated from message kadmium.v1.PutRequest
@@ -267,6 +267,172 @@ export const GetResponseSchema: GenMessage<GetResponse> = /*@__PURE__*/
   messageDesc(file_kadmium_v1_kadmium, 4);
 
 /**
+ * @generated from message kadmium.v1.WatchRequest
+ */
+export type WatchRequest = Message<"kadmium.v1.WatchRequest"> & {
+  /**
+   * @generated from field: string key = 1;
+   */
+  key: string;
+
+  /**
+   * Ends the call with DEADLINE_EXCEEDED after so long, in milliseconds; 0: it goes on.
+   *
+   * @generated from field: uint32 timeout_ms = 2;
+   */
+  timeoutMs: number;
+
+  /**
+   * Peers close to the key that are listened to; 0: 4.
+   *
+   * @generated from field: uint32 replicas = 3;
+   */
+  replicas: number;
+};
+
+/**
+ * Describes the message kadmium.v1.WatchRequest.
+ * Use `create(WatchRequestSchema)` to create a new message.
+ */
+export const WatchRequestSchema: GenMessage<WatchRequest> = /*@__PURE__*/
+  messageDesc(file_kadmium_v1_kadmium, 5);
+
+/**
+ * @generated from message kadmium.v1.WatchEvent
+ */
+export type WatchEvent = Message<"kadmium.v1.WatchEvent"> & {
+  /**
+   * @generated from oneof kadmium.v1.WatchEvent.event
+   */
+  event: {
+    /**
+     * A value has landed; it wins over all that were told before.
+     *
+     * @generated from field: kadmium.v1.WatchValue value = 1;
+     */
+    value: WatchValue;
+    case: "value";
+  } | {
+    /**
+     * The value was deleted: a signed tombstone has landed, which is what `value` is empty for.
+     *
+     * @generated from field: kadmium.v1.WatchValue deleted = 2;
+     */
+    value: WatchValue;
+    case: "deleted";
+  } | {
+    /**
+     * Between the last value and the next there may have been others.
+     *
+     * @generated from field: kadmium.v1.WatchGap gap = 3;
+     */
+    value: WatchGap;
+    case: "gap";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message kadmium.v1.WatchEvent.
+ * Use `create(WatchEventSchema)` to create a new message.
+ */
+export const WatchEventSchema: GenMessage<WatchEvent> = /*@__PURE__*/
+  messageDesc(file_kadmium_v1_kadmium, 6);
+
+/**
+ * @generated from message kadmium.v1.WatchValue
+ */
+export type WatchValue = Message<"kadmium.v1.WatchValue"> & {
+  /**
+   * @generated from field: string key = 1;
+   */
+  key: string;
+
+  /**
+   * @generated from field: bytes value = 2;
+   */
+  value: Uint8Array;
+
+  /**
+   * Peer id of who signed it; empty for an immutable value.
+   *
+   * @generated from field: string writer = 3;
+   */
+  writer: string;
+
+  /**
+   * @generated from field: uint64 version = 4;
+   */
+  version: bigint;
+
+  /**
+   * When it was written, milliseconds since 1970; 0: not said.
+   *
+   * @generated from field: uint64 written_at_ms = 5;
+   */
+  writtenAtMs: bigint;
+
+  /**
+   * When it ends by its writer's word, milliseconds since 1970; 0: not said.
+   *
+   * @generated from field: uint64 expires_at_ms = 6;
+   */
+  expiresAtMs: bigint;
+
+  /**
+   * Peer id of who brought it first; empty: this peer's own store.
+   *
+   * @generated from field: string from = 7;
+   */
+  from: string;
+
+  /**
+   * Whether it stood before the call began.
+   *
+   * @generated from field: bool initial = 8;
+   */
+  initial: boolean;
+};
+
+/**
+ * Describes the message kadmium.v1.WatchValue.
+ * Use `create(WatchValueSchema)` to create a new message.
+ */
+export const WatchValueSchema: GenMessage<WatchValue> = /*@__PURE__*/
+  messageDesc(file_kadmium_v1_kadmium, 7);
+
+/**
+ * @generated from message kadmium.v1.WatchGap
+ */
+export type WatchGap = Message<"kadmium.v1.WatchGap"> & {
+  /**
+   * @generated from field: string key = 1;
+   */
+  key: string;
+
+  /**
+   * Values that were missed; absent: it is not known how many, perhaps none.
+   *
+   * @generated from field: optional uint64 missed = 2;
+   */
+  missed?: bigint | undefined;
+
+  /**
+   * sequence: the sequence of a mutable value has jumped; overrun: values came faster than they could be told;
+   * unwatched: for a while no replica that knew all could be listened to; slow-reader: the stream was not read for too long.
+   *
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message kadmium.v1.WatchGap.
+ * Use `create(WatchGapSchema)` to create a new message.
+ */
+export const WatchGapSchema: GenMessage<WatchGap> = /*@__PURE__*/
+  messageDesc(file_kadmium_v1_kadmium, 8);
+
+/**
  * @generated from message kadmium.v1.DeleteRequest
  */
 export type DeleteRequest = Message<"kadmium.v1.DeleteRequest"> & {
@@ -291,7 +457,7 @@ export type DeleteRequest = Message<"kadmium.v1.DeleteRequest"> & {
  * Use `create(DeleteRequestSchema)` to create a new message.
  */
 export const DeleteRequestSchema: GenMessage<DeleteRequest> = /*@__PURE__*/
-  messageDesc(file_kadmium_v1_kadmium, 5);
+  messageDesc(file_kadmium_v1_kadmium, 9);
 
 /**
  * @generated from message kadmium.v1.ProvideRequest
@@ -313,7 +479,7 @@ export type ProvideRequest = Message<"kadmium.v1.ProvideRequest"> & {
  * Use `create(ProvideRequestSchema)` to create a new message.
  */
 export const ProvideRequestSchema: GenMessage<ProvideRequest> = /*@__PURE__*/
-  messageDesc(file_kadmium_v1_kadmium, 6);
+  messageDesc(file_kadmium_v1_kadmium, 10);
 
 /**
  * @generated from message kadmium.v1.ProvideResponse
@@ -345,7 +511,7 @@ export type ProvideResponse = Message<"kadmium.v1.ProvideResponse"> & {
  * Use `create(ProvideResponseSchema)` to create a new message.
  */
 export const ProvideResponseSchema: GenMessage<ProvideResponse> = /*@__PURE__*/
-  messageDesc(file_kadmium_v1_kadmium, 7);
+  messageDesc(file_kadmium_v1_kadmium, 11);
 
 /**
  * @generated from message kadmium.v1.FindProvidersRequest
@@ -374,7 +540,7 @@ export type FindProvidersRequest = Message<"kadmium.v1.FindProvidersRequest"> & 
  * Use `create(FindProvidersRequestSchema)` to create a new message.
  */
 export const FindProvidersRequestSchema: GenMessage<FindProvidersRequest> = /*@__PURE__*/
-  messageDesc(file_kadmium_v1_kadmium, 8);
+  messageDesc(file_kadmium_v1_kadmium, 12);
 
 /**
  * @generated from message kadmium.v1.FindPeerRequest
@@ -396,7 +562,7 @@ export type FindPeerRequest = Message<"kadmium.v1.FindPeerRequest"> & {
  * Use `create(FindPeerRequestSchema)` to create a new message.
  */
 export const FindPeerRequestSchema: GenMessage<FindPeerRequest> = /*@__PURE__*/
-  messageDesc(file_kadmium_v1_kadmium, 9);
+  messageDesc(file_kadmium_v1_kadmium, 13);
 
 /**
  * @generated from message kadmium.v1.PeerInfo
@@ -418,7 +584,7 @@ export type PeerInfo = Message<"kadmium.v1.PeerInfo"> & {
  * Use `create(PeerInfoSchema)` to create a new message.
  */
 export const PeerInfoSchema: GenMessage<PeerInfo> = /*@__PURE__*/
-  messageDesc(file_kadmium_v1_kadmium, 10);
+  messageDesc(file_kadmium_v1_kadmium, 14);
 
 /**
  * @generated from message kadmium.v1.LookupRequest
@@ -449,7 +615,7 @@ export type LookupRequest = Message<"kadmium.v1.LookupRequest"> & {
  * Use `create(LookupRequestSchema)` to create a new message.
  */
 export const LookupRequestSchema: GenMessage<LookupRequest> = /*@__PURE__*/
-  messageDesc(file_kadmium_v1_kadmium, 11);
+  messageDesc(file_kadmium_v1_kadmium, 15);
 
 /**
  * @generated from message kadmium.v1.LookupEvent
@@ -478,7 +644,7 @@ export type LookupEvent = Message<"kadmium.v1.LookupEvent"> & {
  * Use `create(LookupEventSchema)` to create a new message.
  */
 export const LookupEventSchema: GenMessage<LookupEvent> = /*@__PURE__*/
-  messageDesc(file_kadmium_v1_kadmium, 12);
+  messageDesc(file_kadmium_v1_kadmium, 16);
 
 /**
  * @generated from message kadmium.v1.LookupStep
@@ -547,7 +713,7 @@ export type LookupStep = Message<"kadmium.v1.LookupStep"> & {
  * Use `create(LookupStepSchema)` to create a new message.
  */
 export const LookupStepSchema: GenMessage<LookupStep> = /*@__PURE__*/
-  messageDesc(file_kadmium_v1_kadmium, 13);
+  messageDesc(file_kadmium_v1_kadmium, 17);
 
 /**
  * @generated from enum kadmium.v1.LookupStep.Type
@@ -583,7 +749,7 @@ export type LookupStep_Type = (typeof LookupStep_Type)[keyof typeof LookupStep_T
  * Describes the enum kadmium.v1.LookupStep.Type.
  */
 export const LookupStep_TypeSchema: GenEnum<LookupStep_Type> = /*@__PURE__*/
-  enumDesc(file_kadmium_v1_kadmium, 13, 0);
+  enumDesc(file_kadmium_v1_kadmium, 17, 0);
 
 /**
  * @generated from message kadmium.v1.LookupResult
@@ -634,7 +800,7 @@ export type LookupResult = Message<"kadmium.v1.LookupResult"> & {
  * Use `create(LookupResultSchema)` to create a new message.
  */
 export const LookupResultSchema: GenMessage<LookupResult> = /*@__PURE__*/
-  messageDesc(file_kadmium_v1_kadmium, 14);
+  messageDesc(file_kadmium_v1_kadmium, 18);
 
 /**
  * @generated from message kadmium.v1.ClosestPeer
@@ -668,7 +834,7 @@ export type ClosestPeer = Message<"kadmium.v1.ClosestPeer"> & {
  * Use `create(ClosestPeerSchema)` to create a new message.
  */
 export const ClosestPeerSchema: GenMessage<ClosestPeer> = /*@__PURE__*/
-  messageDesc(file_kadmium_v1_kadmium, 15);
+  messageDesc(file_kadmium_v1_kadmium, 19);
 
 /**
  * @generated from message kadmium.v1.StatusRequest
@@ -681,7 +847,7 @@ export type StatusRequest = Message<"kadmium.v1.StatusRequest"> & {
  * Use `create(StatusRequestSchema)` to create a new message.
  */
 export const StatusRequestSchema: GenMessage<StatusRequest> = /*@__PURE__*/
-  messageDesc(file_kadmium_v1_kadmium, 16);
+  messageDesc(file_kadmium_v1_kadmium, 20);
 
 /**
  * @generated from message kadmium.v1.StatusResponse
@@ -805,7 +971,7 @@ export type StatusResponse = Message<"kadmium.v1.StatusResponse"> & {
  * Use `create(StatusResponseSchema)` to create a new message.
  */
 export const StatusResponseSchema: GenMessage<StatusResponse> = /*@__PURE__*/
-  messageDesc(file_kadmium_v1_kadmium, 17);
+  messageDesc(file_kadmium_v1_kadmium, 21);
 
 /**
  * @generated from message kadmium.v1.PeersRequest
@@ -818,7 +984,7 @@ export type PeersRequest = Message<"kadmium.v1.PeersRequest"> & {
  * Use `create(PeersRequestSchema)` to create a new message.
  */
 export const PeersRequestSchema: GenMessage<PeersRequest> = /*@__PURE__*/
-  messageDesc(file_kadmium_v1_kadmium, 18);
+  messageDesc(file_kadmium_v1_kadmium, 22);
 
 /**
  * @generated from message kadmium.v1.PeersResponse
@@ -835,7 +1001,7 @@ export type PeersResponse = Message<"kadmium.v1.PeersResponse"> & {
  * Use `create(PeersResponseSchema)` to create a new message.
  */
 export const PeersResponseSchema: GenMessage<PeersResponse> = /*@__PURE__*/
-  messageDesc(file_kadmium_v1_kadmium, 19);
+  messageDesc(file_kadmium_v1_kadmium, 23);
 
 /**
  * @generated from message kadmium.v1.Peer
@@ -890,7 +1056,7 @@ export type Peer = Message<"kadmium.v1.Peer"> & {
  * Use `create(PeerSchema)` to create a new message.
  */
 export const PeerSchema: GenMessage<Peer> = /*@__PURE__*/
-  messageDesc(file_kadmium_v1_kadmium, 20);
+  messageDesc(file_kadmium_v1_kadmium, 24);
 
 /**
  * @generated from message kadmium.v1.TableRequest
@@ -903,7 +1069,7 @@ export type TableRequest = Message<"kadmium.v1.TableRequest"> & {
  * Use `create(TableRequestSchema)` to create a new message.
  */
 export const TableRequestSchema: GenMessage<TableRequest> = /*@__PURE__*/
-  messageDesc(file_kadmium_v1_kadmium, 21);
+  messageDesc(file_kadmium_v1_kadmium, 25);
 
 /**
  * @generated from message kadmium.v1.TableResponse
@@ -930,7 +1096,7 @@ export type TableResponse = Message<"kadmium.v1.TableResponse"> & {
  * Use `create(TableResponseSchema)` to create a new message.
  */
 export const TableResponseSchema: GenMessage<TableResponse> = /*@__PURE__*/
-  messageDesc(file_kadmium_v1_kadmium, 22);
+  messageDesc(file_kadmium_v1_kadmium, 26);
 
 /**
  * @generated from message kadmium.v1.Bucket
@@ -959,7 +1125,7 @@ export type Bucket = Message<"kadmium.v1.Bucket"> & {
  * Use `create(BucketSchema)` to create a new message.
  */
 export const BucketSchema: GenMessage<Bucket> = /*@__PURE__*/
-  messageDesc(file_kadmium_v1_kadmium, 23);
+  messageDesc(file_kadmium_v1_kadmium, 27);
 
 /**
  * What a key may hold.
@@ -1081,6 +1247,17 @@ export const Kadmium: GenService<{
     methodKind: "server_streaming";
     input: typeof LookupRequestSchema;
     output: typeof LookupEventSchema;
+  },
+  /**
+   * The values of a key as they land: what stands, then every value that wins over the last one, until the call is ended.
+   * Where values may have been missed, that is told before the next one.
+   *
+   * @generated from rpc kadmium.v1.Kadmium.Watch
+   */
+  watch: {
+    methodKind: "server_streaming";
+    input: typeof WatchRequestSchema;
+    output: typeof WatchEventSchema;
   },
   /**
    * How the peer is.
