@@ -1,6 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import { VERSION } from '../api/version.ts'
-import { KadmiumError } from '../core/errors.ts'
+import type { KadmiumError } from '../core/errors.ts'
 import { InterruptedError } from './command.ts'
 import { daemonCommand } from './daemon.ts'
 import { deleteCommand } from './delete.ts'
@@ -11,6 +11,7 @@ import { lookupCommand } from './lookup.ts'
 import { peersCommand, tableCommand } from './peers.ts'
 import { findCommand, provideCommand, providersCommand } from './providers.ts'
 import { putCommand } from './put.ts'
+import { simulateCommand } from './simulate.ts'
 import { statusCommand } from './status.ts'
 import { watchCommand } from './watch.ts'
 
@@ -31,6 +32,7 @@ const COMMANDS: readonly CommandFactory[] = [
   statusCommand,
   peersCommand,
   tableCommand,
+  simulateCommand,
 ]
 
 /** Runs one command of the `kad` executable and returns its exit code. */
@@ -75,7 +77,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 no daemon or no peer
 function report(error: unknown, isJson: boolean): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
   if (error instanceof InterruptedError) return EXIT.interrupted
-  if (error instanceof KadmiumError) {
+  if (isKadmiumError(error)) {
     const { code, message, details } = error
     const text = isJson ? JSON.stringify({ error: { code, message, details } }) : `kad: ${message}`
     process.stderr.write(`${text}\n`)
@@ -86,4 +88,9 @@ function report(error: unknown, isJson: boolean): number {
     process.stderr.write(`${error.stack}\n`)
   }
   return EXIT.failure
+}
+
+/** By its name: the simulator is loaded beside the bundle and has a class of its own. */
+function isKadmiumError(error: unknown): error is KadmiumError {
+  return error instanceof Error && error.name === 'KadmiumError' && 'code' in error
 }

@@ -1,0 +1,225 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Command } from 'commander'
+import type { SimulationReport } from '../../simulations/report/report.ts'
+import type { Progress } from '../../simulations/scenario.ts'
+import { KadmiumError } from '../core/errors.ts'
+import { InterruptedError } from './command.ts'
+import { EXIT } from './exit-codes.ts'
+import { Output } from './output.ts'
+import { formatDuration } from './units.ts'
+
+interface SimulateOptions {
+  readonly json?: boolean
+  readonly out?: string
+  readonly replay?: string
+  readonly sweep?: readonly string[]
+  readonly seeds?: string
+  readonly [option: string]: unknown
+}
+
+/** Options of the command itself; all others go to the scenario. */
+const OWN = new Set(['json', 'out', 'replay', 'sweep', 'seeds'])
+
+/** Scenario options as they are said here; the simulator checks them, and is loaded only when it runs. */
+const SCENARIO_OPTIONS: readonly (readonly [name: string, help: string])[] = [
+  ['seed', 'decides all that is random'],
+  ['peers', 'peers at the beginning'],
+  ['hours', 'virtual time'],
+  ['network', 'virtual, wire (every message encoded) or libp2p (real nodes, hundreds)'],
+  ['start', 'warm (full tables) or cold (everybody joins)'],
+  ['k', 'replicas, and contacts in a bucket'],
+  ['alpha', 'requests of a lookup at once'],
+  ['widen', 'the same after a round without progress; 0: k'],
+  ['contacts', 'contacts in an answer'],
+  ['timeouts', 'adaptive or fixed'],
+  ['latency', 'round trips: constant:<ms>, uniform:<min>-<max>, lognormal, coordinates'],
+  ['loss', 'share of messages lost'],
+  ['duplication', 'share of requests that arrive twice'],
+  ['slow', 'share of peers a second slower'],
+  ['dead', 'share of peers dead, but in the tables'],
+  ['churn', 'none, weibull, exponential, pareto, kad, mdht, ipfs, bittorrent, trace:<file.csv>'],
+  ['session', 'median session: 60m, or minutes'],
+  ['rejoin', 'on: who left comes back with its disk'],
+  ['values', 'values put at the beginning'],
+  ['keys', 'which are asked for: uniform or zipf[:<exponent>]'],
+  ['lookups', 'lookups measured'],
+  ['gets', 'gets a second, of all peers together'],
+  ['share', 'share of peers that crash'],
+  ['replication', 'on or off'],
+  ['runs', 'seeds of a soak'],
+  ['setup', 'the published experiment: R1, R4, R6 or R7'],
+]
+
+/** `kad simulate`. */
+export function simulateCommand(exit: (code: number) => void): Command {
+  const command = new Command('simulate')
+    .summary('run a simulation on the production core')
+    .description(
+      'Runs thousands of peers in virtual time: the code that a real peer runs, with a simulated network, clock and disk. The same command and seed give the same report on any machine. Scenarios: lookup, churn, crash, partition, join, hotkey, replicate, soak.',
+    )
+    .argument('[scenario]', 'what is run')
+    .option('--json', 'the report as JSON on stdout')
+    .option('--out <folder>', 'write report.json and report.html there')
+    .option('--replay <report.json>', 'run the simulation of a report again, and compare')
+    .option('--sweep <name=values...>', 'run a grid, such as k=8,20 alpha=3,10, on all cores')
+    .option('--seeds <count>', 'with --sweep: seeds for each point of the grid (default: 3)')
+  for (const [name, help] of SCENARIO_OPTIONS) command.option(`--${name} <value>`, help)
+  return command
+    .addHelpText(
+      'after',
+      `
+Examples:
+  kad simulate lookup --peers 10000
+  kad simulate churn --peers 2000 --hours 24 --session 60m --values 2000 --out report/
+  kad simulate crash --share 0.5 --seed 7
+  kad simulate lookup --sweep k=8,20 alpha=3,10`,
+    )
+    .action(async (scenario: string | undefined, options: SimulateOptions) => {
+      exit(await simulate(scenario, options))
+    })
+}
+
+async function simulate(scenario: string | undefined, options: SimulateOptions): Promise<number> {
+  const output = new Output({ json: options.json ?? false })
+  const interruption = new AbortController()
+  const onInterrupt = (): void => interruption.abort(new InterruptedError())
+  process.once('SIGINT', onInterrupt)
+  try {
+    if (options.replay !== undefined) return await replay(options.replay, output, interruption)
+    if (scenario === undefined) {
+      throw new KadmiumError('ERR_INVALID_OPTION', 'which scenario? See kad simulate --help')
+    }
+    if (options.sweep !== undefined) {
+      return await sweep(scenario, options, output, interruption.signal)
+    }
+    const report = await run(scenario, givenOf(options), interruption.signal)
+    await show(report, options, output)
+    return report.checks.every(({ holds }) => holds) ? EXIT.ok : EXIT.failure
+  } finally {
+    process.removeListener('SIGINT', onInterrupt)
+  }
+}
+
+/** The simulator is heavy: no other command may pay for it. */
+async function run(
+  scenario: string,
+  given: Readonly<Record<string, unknown>>,
+  signal: AbortSignal,
+): Promise<SimulationReport> {
+  const { runScenario } = await import('../../simulations/run.ts')
+  const progress = new ProgressLine()
+  try {
+    return await runScenario(scenario, given, {
+      signal,
+      onProgress: (state) => progress.show(state),
+    })
+  } finally {
+    progress.clear()
+  }
+}
+
+async function show(
+  report: SimulationReport,
+  { out }: SimulateOptions,
+  output: Output,
+): Promise<void> {
+  const { renderTable } = await import('../../simulations/report/table.ts')
+  const marks = {
+    good: (text: string) => output.style('good', text),
+    bad: (text: string) => output.style('bad', text),
+    dim: (text: string) => output.style('dim', text),
+  }
+  output.result(report, () => renderTable(report, marks))
+  if (out === undefined) return
+  const { renderJson } = await import('../../simulations/report/json.ts')
+  const { renderHtml } = await import('../../simulations/report/html.ts')
+  mkdirSync(out, { recursive: true })
+  writeFileSync(join(out, 'report.json'), renderJson(report))
+  writeFileSync(join(out, 'report.html'), await renderHtml(report))
+  output.note(`wrote ${join(out, 'report.json')} and ${join(out, 'report.html')}`)
+}
+
+async function replay(
+  path: string,
+  output: Output,
+  interruption: AbortController,
+): Promise<number> {
+  const { readReport } = await import('../../simulations/report/read.ts')
+  const { reproducibleJson } = await import('../../simulations/report/json.ts')
+  const before = readReport(path, readFileSync(path, 'utf8'))
+  const report = await run(before.scenario, before.options, interruption.signal)
+  await show(report, {}, output)
+  const isSame = reproducibleJson(report) === reproducibleJson(before)
+  output.note(isSame ? 'the same, event by event' : `different: the digest was ${before.digest}`)
+  return isSame ? EXIT.ok : EXIT.failure
+}
+
+async function sweep(
+  scenario: string,
+  options: SimulateOptions,
+  output: Output,
+  signal: AbortSignal,
+): Promise<number> {
+  const { runSweep, renderSweep } = await import('../../simulations/sweep.ts')
+  const progress = new ProgressLine()
+  const seeds = options.seeds === undefined ? 3 : Number(options.seeds)
+  try {
+    const result = await runSweep(
+      { scenario, given: givenOf(options), grid: options.sweep ?? [], seeds },
+      { signal, onRun: (done, total) => progress.text(`${done} of ${total} runs`) },
+    )
+    progress.clear()
+    output.result(result, () => renderSweep(result))
+    if (options.out !== undefined) {
+      mkdirSync(options.out, { recursive: true })
+      const path = join(options.out, 'sweep.json')
+      writeFileSync(path, `${JSON.stringify(result, undefined, 1)}\n`)
+      output.note(`wrote ${path}`)
+    }
+    return EXIT.ok
+  } finally {
+    progress.clear()
+  }
+}
+
+/** What of the options is the scenario's; `--session 60m` is minutes to it. */
+function givenOf(options: SimulateOptions): Record<string, unknown> {
+  const given = Object.entries(options).filter(([name]) => !OWN.has(name))
+  return Object.fromEntries(
+    given.map(([name, value]) => {
+      const isMinutes = name === 'session' && typeof value === 'string' && value.endsWith('m')
+      return [name, isMinutes ? value.slice(0, -1) : value]
+    }),
+  )
+}
+
+/** One line on a terminal's stderr that tells how far it is; nothing anywhere else. */
+class ProgressLine {
+  readonly #isTerminal = process.stderr.isTTY === true
+  readonly #startedAt = performance.now()
+  #shownAt = 0
+
+  show({ now, end, events, success, phase }: Progress): void {
+    const elapsed = performance.now() - this.#startedAt
+    if (!this.#isTerminal || elapsed - this.#shownAt < 200) return
+    this.#shownAt = elapsed
+    const bar = end === undefined ? '' : ` ${barOf(Math.min(1, now / end))}`
+    const rate = `${Math.round(events / elapsed)}k events/s`
+    const succeeded = success === undefined ? '' : `, ${(success * 100).toFixed(1)} % succeed`
+    this.text(`${phase}${bar} ${formatDuration(now)} of virtual time, ${rate}${succeeded}`)
+  }
+
+  text(text: string): void {
+    if (this.#isTerminal) process.stderr.write(`\r\u001b[K${text.slice(0, 100)}`)
+  }
+
+  clear(): void {
+    if (this.#isTerminal) process.stderr.write('\r\u001b[K')
+  }
+}
+
+function barOf(share: number): string {
+  const filled = Math.round(share * 20)
+  return `[${'#'.repeat(filled)}${'-'.repeat(20 - filled)}]`
+}
