@@ -95,6 +95,17 @@ export interface LookupStepOutput {
   readonly contacts: number
   readonly added: number
   readonly failure: string | undefined
+  /** The peer's point of the keyspace, in hexadecimal. */
+  readonly key: string
+  /** Who first named it; `undefined`: it stands in our own table. */
+  readonly namedBy: string | undefined
+}
+
+/** Who hears of a lookup while it runs. */
+export interface LookupListeners {
+  /** Hears of the target's point of the keyspace, in hexadecimal, before any step. */
+  readonly started?: ((target: string) => void) | undefined
+  readonly step?: ((step: LookupStepOutput) => void) | undefined
 }
 
 /** What a lookup found. */
@@ -148,6 +159,48 @@ export interface BucketOutput {
   readonly replacements: number
 }
 
+/** A record that the peer holds. */
+export interface RecordOutput {
+  readonly key: string
+  /** The key's point of the keyspace, in hexadecimal. */
+  readonly target: string
+  readonly origin: 'owner' | 'replica' | 'cached'
+  readonly valueBytes: number
+  readonly writer: string | undefined
+  readonly expiresAtMs: number
+  readonly deleted: boolean
+}
+
+/** How a set of durations lies. */
+export interface LatencyOutput {
+  readonly count: number
+  readonly p50Ms: number
+  readonly p95Ms: number
+}
+
+/** What a peer did in one interval; see kadmium.proto. */
+export interface ActivityIntervalOutput {
+  readonly beganAtMs: number
+  readonly sent: number
+  readonly answered: number
+  readonly failed: number
+  readonly received: number
+  readonly refused: number
+  readonly roundTrip: LatencyOutput
+  readonly operations: readonly {
+    readonly kind: string
+    readonly done: number
+    readonly failed: number
+    readonly duration: LatencyOutput
+  }[]
+}
+
+/** What a peer did of late. */
+export interface ActivityOutput {
+  readonly intervalMs: number
+  readonly intervals: readonly ActivityIntervalOutput[]
+}
+
 /** What the API serves: a running peer in terms of texts and bytes. All calls reject with `KadmiumError`. */
 export interface ApiPeer {
   put(input: PutInput): Promise<PutOutput>
@@ -167,11 +220,12 @@ export interface ApiPeer {
     options: CallOptions & { count?: number | undefined; found: (peer: PeerOutput) => void },
   ): Promise<void>
   findPeer(id: string, options: CallOptions): Promise<PeerOutput>
-  lookup(
-    key: string,
-    options: CallOptions & { step?: ((step: LookupStepOutput) => void) | undefined },
-  ): Promise<LookupOutput>
+  lookup(key: string, options: CallOptions & LookupListeners): Promise<LookupOutput>
   status(): Promise<StatusOutput>
   peers(): Promise<readonly ContactOutput[]>
   table(): Promise<readonly BucketOutput[]>
+  /** All records, or an even choice of `limit` of them. */
+  records(limit: number): Promise<{ records: readonly RecordOutput[]; total: number }>
+  /** The whole intervals that began after a moment. */
+  activity(afterMs: number): Promise<ActivityOutput>
 }

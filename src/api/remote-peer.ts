@@ -3,18 +3,29 @@ import { KadmiumError } from '../core/errors.ts'
 import type { ApiAddress } from './address.ts'
 import { apiAddressToText } from './address.ts'
 import { connectKadmium, type KadmiumClient } from './client.ts'
-import { Kind, LookupStep_Type, type Peer, type WatchEvent } from './gen/kadmium/v1/kadmium_pb.ts'
+import {
+  type ActivityInterval,
+  type HeldRecord,
+  Kind,
+  type LookupStep,
+  LookupStep_Type,
+  type Peer,
+  type WatchEvent,
+} from './gen/kadmium/v1/kadmium_pb.ts'
 import type {
+  ActivityOutput,
   ApiPeer,
   BucketOutput,
   CallOptions,
   ContactOutput,
   GetOutput,
+  LookupListeners,
   LookupOutput,
   LookupStepOutput,
   PeerOutput,
   PutInput,
   PutOutput,
+  RecordOutput,
   StatusOutput,
   WatchOutput,
 } from './peer.ts'
@@ -133,18 +144,14 @@ export class RemotePeer implements ApiPeer {
     )
   }
 
-  async lookup(
-    key: string,
-    options: CallOptions & { step?: ((step: LookupStepOutput) => void) | undefined },
-  ): Promise<LookupOutput> {
-    const { step, signal, timeoutMs = 0 } = options
+  async lookup(key: string, options: CallOptions & LookupListeners): Promise<LookupOutput> {
+    const { started, step, signal, timeoutMs = 0 } = options
     return this.#call(async () => {
       const request = { key, trace: step !== undefined, timeoutMs }
       for await (const { event } of this.#client.lookup(request, callOf(signal))) {
         if (event.case === 'result') return event.value
-        if (event.case !== 'step') continue
-        const { type, failure, ...rest } = event.value
-        step?.({ ...rest, type: STEP_TYPES[type] ?? 'sent', failure: failure || undefined })
+        if (event.case === 'start') started?.(event.value.target)
+        if (event.case === 'step') step?.(stepOutput(event.value))
       }
       throw new KadmiumError('ERR_CLOSED', `the daemon at ${this.#where} ended the call`)
     })
@@ -175,6 +182,21 @@ export class RemotePeer implements ApiPeer {
         replacements,
         peers: peers.map(contact),
       }))
+    })
+  }
+
+  async records(limit: number): Promise<{ records: readonly RecordOutput[]; total: number }> {
+    return this.#call(async () => {
+      const { records, total } = await this.#client.records({ limit })
+      return { records: records.map(recordOutput), total }
+    })
+  }
+
+  async activity(afterMs: number): Promise<ActivityOutput> {
+    return this.#call(async () => {
+      const request = { afterMs: BigInt(afterMs) }
+      const { intervalMs, intervals } = await this.#client.activity(request)
+      return { intervalMs, intervals: intervals.map(intervalOutput) }
     })
   }
 
@@ -244,6 +266,39 @@ function watchOutput(event: WatchEvent['event']): WatchOutput | undefined {
     initial,
   }
 }
+
+function stepOutput({ type, failure, namedBy, ...rest }: LookupStep): LookupStepOutput {
+  return {
+    ...rest,
+    type: STEP_TYPES[type] ?? 'sent',
+    failure: failure || undefined,
+    namedBy: namedBy || undefined,
+  }
+}
+
+function recordOutput({ origin, writer, expiresAtMs, ...rest }: HeldRecord): RecordOutput {
+  return {
+    ...rest,
+    origin: origin === 'owner' || origin === 'cached' ? origin : 'replica',
+    writer: writer || undefined,
+    expiresAtMs: Number(expiresAtMs),
+  }
+}
+
+function intervalOutput(interval: ActivityInterval): ActivityOutput['intervals'][number] {
+  const { beganAtMs, roundTrip, operations, ...counts } = interval
+  return {
+    ...counts,
+    beganAtMs: Number(beganAtMs),
+    roundTrip: roundTrip ?? NO_LATENCY,
+    operations: operations.map(({ duration, ...operation }) => ({
+      ...operation,
+      duration: duration ?? NO_LATENCY,
+    })),
+  }
+}
+
+const NO_LATENCY = { count: 0, p50Ms: 0, p95Ms: 0 } as const
 
 function contact(peer: Peer): ContactOutput {
   return peer

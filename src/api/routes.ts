@@ -3,13 +3,17 @@ import type { ConnectRouter, HandlerContext, ServiceImpl } from '@connectrpc/con
 import { KadmiumError } from '../core/errors.ts'
 import { EventQueue } from './event-queue.ts'
 import {
+  type ActivityIntervalSchema,
+  type HeldRecordSchema,
   Kadmium,
   Kind,
+  type LookupEventSchema,
   LookupStep_Type,
   type WatchEventSchema,
 } from './gen/kadmium/v1/kadmium_pb.ts'
 import { KV } from './gen/kv/kv_pb.ts'
 import type {
+  ActivityIntervalOutput,
   ApiPeer,
   CallOptions,
   ContactOutput,
@@ -18,12 +22,17 @@ import type {
   LookupStepOutput,
   PeerOutput,
   PutOutput,
+  RecordOutput,
   WatchOutput,
 } from './peer.ts'
 import { toConnectError } from './status.ts'
 
 /** Events of a stream that may wait for a slow reader. */
 const EVENTS_MAX = 10_000
+
+/** Records that one answer tells of: unless told otherwise, and at most. */
+const RECORDS_DEFAULT = 500
+const RECORDS_MAX = 5_000
 
 /** The services of the API over one peer. */
 export function apiRoutes(peer: ApiPeer): (router: ConnectRouter) => void {
@@ -76,9 +85,9 @@ function kadmiumService(peer: ApiPeer): ServiceImpl<typeof Kadmium> {
     findPeer: ({ peer: id, timeoutMs }, context) =>
       answer(async () => peerInfo(await peer.findPeer(id, callOptions(timeoutMs, context)))),
     lookup: ({ key, trace, timeoutMs }, context) =>
-      stream<LookupStepOutput | LookupOutput, ReturnType<typeof lookupEvent>>(async (push) => {
-        const options = callOptions(timeoutMs, context)
-        push(await peer.lookup(key, { ...options, step: trace ? push : undefined }))
+      stream<LookupItem, MessageInitShape<typeof LookupEventSchema>>(async (push) => {
+        const listeners = trace ? { started: push, step: push } : {}
+        push(await peer.lookup(key, { ...callOptions(timeoutMs, context), ...listeners }))
       }, lookupEvent),
     watch: ({ key, replicas, timeoutMs }, context) =>
       watch(peer.watch(key, { replicas: given(replicas), ...callOptions(timeoutMs, context) })),
@@ -87,7 +96,9 @@ function kadmiumService(peer: ApiPeer): ServiceImpl<typeof Kadmium> {
 }
 
 /** The calls that look at the peer and ask nobody else. */
-function views(peer: ApiPeer): Pick<ServiceImpl<typeof Kadmium>, 'status' | 'peers' | 'table'> {
+function views(
+  peer: ApiPeer,
+): Pick<ServiceImpl<typeof Kadmium>, 'status' | 'peers' | 'table' | 'records' | 'activity'> {
   return {
     status: () =>
       answer(async () => {
@@ -110,6 +121,17 @@ function views(peer: ApiPeer): Pick<ServiceImpl<typeof Kadmium>, 'status' | 'pee
           peers: peers.map(contactMessage),
         }))
         return { buckets, k, key }
+      }),
+    records: ({ limit }) =>
+      answer(async () => {
+        const wanted = Math.min(given(limit) ?? RECORDS_DEFAULT, RECORDS_MAX)
+        const { records, total } = await peer.records(wanted)
+        return { records: records.map(recordMessage), total }
+      }),
+    activity: ({ afterMs }) =>
+      answer(async () => {
+        const { intervalMs, intervals } = await peer.activity(Number(afterMs))
+        return { intervalMs, intervals: intervals.map(intervalMessage) }
       }),
   }
 }
@@ -272,14 +294,34 @@ const STEP_TYPES = {
   failed: LookupStep_Type.FAILED,
 } as const
 
-function lookupEvent(item: LookupStepOutput | LookupOutput) {
+/** What the stream of a lookup tells: the target's point, the steps, the result. */
+type LookupItem = string | LookupStepOutput | LookupOutput
+
+function lookupEvent(item: LookupItem): MessageInitShape<typeof LookupEventSchema> {
+  if (typeof item === 'string') return { event: { case: 'start', value: { target: item } } }
   if ('closest' in item) {
     const closest = item.closest.map(({ addresses, ...peer }) => ({
       ...peer,
       addresses: [...addresses],
     }))
-    return { event: { case: 'result' as const, value: { ...item, closest } } }
+    return { event: { case: 'result', value: { ...item, closest } } }
   }
-  const step = { ...item, type: STEP_TYPES[item.type], failure: item.failure ?? '' }
-  return { event: { case: 'step' as const, value: step } }
+  const { type, failure = '', namedBy = '', ...rest } = item
+  return { event: { case: 'step', value: { ...rest, type: STEP_TYPES[type], failure, namedBy } } }
+}
+
+function recordMessage({
+  writer = '',
+  expiresAtMs,
+  ...record
+}: RecordOutput): MessageInitShape<typeof HeldRecordSchema> {
+  return { ...record, writer, expiresAtMs: BigInt(Math.round(expiresAtMs)) }
+}
+
+function intervalMessage({
+  beganAtMs,
+  operations,
+  ...counts
+}: ActivityIntervalOutput): MessageInitShape<typeof ActivityIntervalSchema> {
+  return { ...counts, beganAtMs: BigInt(beganAtMs), operations: [...operations] }
 }

@@ -1,18 +1,18 @@
-import type { LookupStepOutput } from '../api/peer.ts'
+import type { LookupListeners, LookupStepOutput } from '../api/peer.ts'
 import type { DhtEvent } from '../core/events.ts'
-import { commonPrefixLength, type Key } from '../core/key.ts'
+import { commonPrefixLength, type Key, toHex } from '../core/key.ts'
 import type { Observer } from '../core/ports.ts'
 
 /** Turns the events of one lookup into the steps that the API tells: with hops, times and what each answer added. */
 export class LookupTrace implements Observer {
-  readonly #tell: (step: LookupStepOutput) => void
-  /** The hop at which each peer was first heard of, by id; as many as the lookup hears of. */
-  readonly #hops = new Map<string, number>()
+  readonly #listeners: LookupListeners
+  /** At which hop and by whom each peer was first named, by id; as many as the lookup hears of. */
+  readonly #named = new Map<string, Named>()
   #target: Key | undefined
   #startedAt = 0
 
-  constructor(tell: (step: LookupStepOutput) => void) {
-    this.#tell = tell
+  constructor(listeners: LookupListeners) {
+    this.#listeners = listeners
   }
 
   observe(event: DhtEvent): void {
@@ -20,16 +20,18 @@ export class LookupTrace implements Observer {
       case 'operation-start':
         this.#target = event.target
         this.#startedAt = event.at
+        if (event.target !== undefined) this.#listeners.started?.(toHex(event.target))
         return
       case 'request-sent':
         this.#step('sent', event.to, event.at, {})
         return
       case 'request-answered': {
-        const hop = this.#hopOf(event.from.id)
+        const { id: by } = event.from
+        const hop = this.#namedOf(by).hop + 1
         let added = 0
         for (const { id } of event.closer) {
-          if (this.#hops.has(id)) continue
-          this.#hops.set(id, hop + 1)
+          if (this.#named.has(id)) continue
+          this.#named.set(id, { hop, by })
           added += 1
         }
         const contacts = event.closer.length
@@ -52,10 +54,13 @@ export class LookupTrace implements Observer {
     at: number,
     more: Partial<LookupStepOutput>,
   ): void {
-    this.#tell({
+    const { hop, by } = this.#namedOf(id)
+    this.#listeners.step?.({
       type,
       peer: id,
-      hop: this.#hopOf(id),
+      key: toHex(key),
+      namedBy: by,
+      hop,
       prefixLength: this.#target === undefined ? 0 : commonPrefixLength(this.#target, key),
       atMs: at - this.#startedAt,
       tookMs: 0,
@@ -67,10 +72,16 @@ export class LookupTrace implements Observer {
   }
 
   /** Whom nobody named stood in the own table. */
-  #hopOf(id: string): number {
-    const known = this.#hops.get(id)
+  #namedOf(id: string): Named {
+    const known = this.#named.get(id)
     if (known !== undefined) return known
-    this.#hops.set(id, 1)
-    return 1
+    const named = { hop: 1, by: undefined }
+    this.#named.set(id, named)
+    return named
   }
+}
+
+interface Named {
+  readonly hop: number
+  readonly by: string | undefined
 }

@@ -7,16 +7,18 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import { CID } from 'multiformats/cid'
 import type {
+  ActivityOutput,
   ApiPeer,
   BucketOutput,
   CallOptions,
   ContactOutput,
   GetOutput,
+  LookupListeners,
   LookupOutput,
-  LookupStepOutput,
   PeerOutput,
   PutInput,
   PutOutput,
+  RecordOutput,
   StatusOutput,
   WatchOutput,
 } from '../api/peer.ts'
@@ -33,7 +35,9 @@ import { ownerKeyFromText } from '../libp2p/owner-keys.ts'
 import { type KadmiumService, kadmium } from '../libp2p/service.ts'
 import { tcp } from '../libp2p/tcp.ts'
 import type { UserPutResult } from '../libp2p/user-values.ts'
+import { Activity } from './activity.ts'
 import { healthProblems } from './health.ts'
+import { heldRecords } from './held-records.ts'
 import { LookupTrace } from './lookup-trace.ts'
 
 /** What a peer is started with. */
@@ -58,10 +62,12 @@ export class Peer implements ApiPeer {
   readonly #node: Node
   readonly #startedAt = performance.now()
   readonly #hasBootstrap: boolean
+  readonly #activity: Activity
 
-  private constructor(node: Node, hasBootstrap: boolean) {
+  private constructor(node: Node, hasBootstrap: boolean, activity: Activity) {
     this.#node = node
     this.#hasBootstrap = hasBootstrap
+    this.#activity = activity
   }
 
   /**
@@ -78,7 +84,8 @@ export class Peer implements ApiPeer {
         `the bootstrap address ${address} has no peer id at its end; take the address that the other daemon prints, …/p2p/12D3Koo…`,
       )
     }
-    const { mode, prefix, k, alpha, storage, bootstrap, observers } = init
+    const { mode, prefix, k, alpha, storage, bootstrap, observers = [] } = init
+    const activity = new Activity()
     try {
       const node = await createLibp2p({
         ...(init.privateKey === undefined ? {} : { privateKey: init.privateKey }),
@@ -98,13 +105,13 @@ export class Peer implements ApiPeer {
             prefix,
             bootstrap,
             storage,
-            observers,
+            observers: [...observers, activity],
             ...(k === undefined ? {} : { k }),
             ...(alpha === undefined ? {} : { alpha }),
           }),
         },
       })
-      return new Peer(node, bootstrap.length > 0)
+      return new Peer(node, bootstrap.length > 0, activity)
     } catch (error) {
       throw startError(error, init.listen)
     }
@@ -214,12 +221,9 @@ export class Peer implements ApiPeer {
     return peerOutput(await this.#dht.node.findPeer({ id, idBytes }, options))
   }
 
-  async lookup(
-    key: string,
-    options: CallOptions & { step?: ((step: LookupStepOutput) => void) | undefined },
-  ): Promise<LookupOutput> {
+  async lookup(key: string, options: CallOptions & LookupListeners): Promise<LookupOutput> {
     const { step, signal, timeoutMs } = options
-    const observer = step === undefined ? undefined : new LookupTrace(step)
+    const observer = step === undefined ? undefined : new LookupTrace(options)
     const preimage = peerIdBytes(key) ?? recordKey(key)
     const found = await this.#dht.node.findNode(preimage, { signal, timeoutMs, observer })
     const { closest, target, complete, hops, requests, failures, durationMs } = found
@@ -279,6 +283,14 @@ export class Peer implements ApiPeer {
       })),
     }))
     return Promise.resolve(buckets)
+  }
+
+  records(limit: number): Promise<{ records: readonly RecordOutput[]; total: number }> {
+    return Promise.resolve(heldRecords(this.#dht.node.records, limit))
+  }
+
+  activity(afterMs: number): Promise<ActivityOutput> {
+    return Promise.resolve(this.#activity.output(afterMs, performance.now(), Date.now()))
   }
 
   get #dht(): KadmiumService {

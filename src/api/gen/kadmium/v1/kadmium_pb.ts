@@ -10,7 +10,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file kadmium/v1/kadmium.proto.
  */
 export const file_kadmium_v1_kadmium: GenFile = /*@__PURE__*/
-  fileDesc("ChhrYWRtaXVtL3YxL2thZG1pdW0ucHJvdG8SCmthZG1pdW0udjEipgEKClB1dFJlcXVlc3QSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgMEh4KBGtpbmQYAyABKA4yEC5rYWRtaXVtLnYxLktpbmQSDgoGdHRsX21zGAQgASgEEg4KBnF1b3J1bRgFIAEoDRIYCgtpZl9zZXF1ZW5jZRgGIAEoBEgAiAEBEhIKCnRpbWVvdXRfbXMYByABKA1CDgoMX2lmX3NlcXVlbmNlIqsBCgtQdXRSZXNwb25zZRILCgNrZXkYASABKAkSDgoGc3RvcmVkGAIgAygJEicKBmZhaWxlZBgDIAMoCzIXLmthZG1pdW0udjEuUGVlckZhaWx1cmUSDgoGdGFyZ2V0GAQgASgNEg4KBnF1b3J1bRgFIAEoDRIPCgd2ZXJzaW9uGAYgASgEEhMKC2R1cmF0aW9uX21zGAcgASgBEhAKCHJlcXVlc3RzGAggASgNIjkKC1BlZXJGYWlsdXJlEgwKBHBlZXIYASABKAkSDAoEdHlwZRgCIAEoCRIOCgZyZWFzb24YAyABKAkiPQoKR2V0UmVxdWVzdBILCgNrZXkYASABKAkSDgoGcXVvcnVtGAIgASgNEhIKCnRpbWVvdXRfbXMYAyABKA0iywEKC0dldFJlc3BvbnNlEgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoDBIOCgZ3cml0ZXIYAyABKAkSDwoHdmVyc2lvbhgEIAEoBBIVCg13cml0dGVuX2F0X21zGAUgASgEEhUKDWV4cGlyZXNfYXRfbXMYBiABKAQSDAoEZnJvbRgHIAEoCRIOCgZhZ3JlZWQYCCABKA0SDAoEaG9wcxgJIAEoDRIQCghyZXF1ZXN0cxgKIAEoDRITCgtkdXJhdGlvbl9tcxgLIAEoASJBCgxXYXRjaFJlcXVlc3QSCwoDa2V5GAEgASgJEhIKCnRpbWVvdXRfbXMYAiABKA0SEAoIcmVwbGljYXMYAyABKA0ijgEKCldhdGNoRXZlbnQSJwoFdmFsdWUYASABKAsyFi5rYWRtaXVtLnYxLldhdGNoVmFsdWVIABIpCgdkZWxldGVkGAIgASgLMhYua2FkbWl1bS52MS5XYXRjaFZhbHVlSAASIwoDZ2FwGAMgASgLMhQua2FkbWl1bS52MS5XYXRjaEdhcEgAQgcKBWV2ZW50IpYBCgpXYXRjaFZhbHVlEgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoDBIOCgZ3cml0ZXIYAyABKAkSDwoHdmVyc2lvbhgEIAEoBBIVCg13cml0dGVuX2F0X21zGAUgASgEEhUKDWV4cGlyZXNfYXRfbXMYBiABKAQSDAoEZnJvbRgHIAEoCRIPCgdpbml0aWFsGAggASgIIkcKCFdhdGNoR2FwEgsKA2tleRgBIAEoCRITCgZtaXNzZWQYAiABKARIAIgBARIOCgZyZWFzb24YAyABKAlCCQoHX21pc3NlZCJACg1EZWxldGVSZXF1ZXN0EgsKA2tleRgBIAEoCRIOCgZxdW9ydW0YAiABKA0SEgoKdGltZW91dF9tcxgDIAEoDSIxCg5Qcm92aWRlUmVxdWVzdBILCgNjaWQYASABKAkSEgoKdGltZW91dF9tcxgCIAEoDSJvCg9Qcm92aWRlUmVzcG9uc2USDgoGc3RvcmVkGAEgAygJEicKBmZhaWxlZBgCIAMoCzIXLmthZG1pdW0udjEuUGVlckZhaWx1cmUSDgoGdGFyZ2V0GAMgASgNEhMKC2R1cmF0aW9uX21zGAQgASgBIkYKFEZpbmRQcm92aWRlcnNSZXF1ZXN0EgsKA2NpZBgBIAEoCRINCgVjb3VudBgCIAEoDRISCgp0aW1lb3V0X21zGAMgASgNIjMKD0ZpbmRQZWVyUmVxdWVzdBIMCgRwZWVyGAEgASgJEhIKCnRpbWVvdXRfbXMYAiABKA0iKQoIUGVlckluZm8SCgoCaWQYASABKAkSEQoJYWRkcmVzc2VzGAIgAygJIj8KDUxvb2t1cFJlcXVlc3QSCwoDa2V5GAEgASgJEg0KBXRyYWNlGAIgASgIEhIKCnRpbWVvdXRfbXMYAyABKA0iagoLTG9va3VwRXZlbnQSJgoEc3RlcBgBIAEoCzIWLmthZG1pdW0udjEuTG9va3VwU3RlcEgAEioKBnJlc3VsdBgCIAEoCzIYLmthZG1pdW0udjEuTG9va3VwUmVzdWx0SABCBwoFZXZlbnQijAIKCkxvb2t1cFN0ZXASKQoEdHlwZRgBIAEoDjIbLmthZG1pdW0udjEuTG9va3VwU3RlcC5UeXBlEgwKBHBlZXIYAiABKAkSCwoDaG9wGAMgASgNEhUKDXByZWZpeF9sZW5ndGgYBCABKA0SDQoFYXRfbXMYBSABKAESDwoHdG9va19tcxgGIAEoARIQCghjb250YWN0cxgHIAEoDRINCgVhZGRlZBgIIAEoDRIPCgdmYWlsdXJlGAkgASgJIk8KBFR5cGUSFAoQVFlQRV9VTlNQRUNJRklFRBAAEg0KCVRZUEVfU0VOVBABEhEKDVRZUEVfQU5TV0VSRUQQAhIPCgtUWVBFX0ZBSUxFRBADIqEBCgxMb29rdXBSZXN1bHQSKAoHY2xvc2VzdBgBIAMoCzIXLmthZG1pdW0udjEuQ2xvc2VzdFBlZXISDgoGdGFyZ2V0GAIgASgJEhAKCGNvbXBsZXRlGAMgASgIEgwKBGhvcHMYBCABKA0SEAoIcmVxdWVzdHMYBSABKA0SEAoIZmFpbHVyZXMYBiABKA0SEwoLZHVyYXRpb25fbXMYByABKAEiUQoLQ2xvc2VzdFBlZXISCgoCaWQYASABKAkSEQoJYWRkcmVzc2VzGAIgAygJEhUKDXByZWZpeF9sZW5ndGgYAyABKA0SDAoEc2VsZhgEIAEoCCIPCg1TdGF0dXNSZXF1ZXN0IvMCCg5TdGF0dXNSZXNwb25zZRIKCgJpZBgBIAEoCRIRCglhZGRyZXNzZXMYAiADKAkSDAoEbW9kZRgDIAEoCRIRCgl1cHRpbWVfbXMYBCABKAESEAoIY29udGFjdHMYBSABKA0SDwoHYnVja2V0cxgGIAEoDRITCgtjb25uZWN0aW9ucxgHIAEoDRIPCgdyZWNvcmRzGAggASgNEhQKDHJlY29yZF9ieXRlcxgJIAEoBBIVCg1wcm92aWRlcl9rZXlzGAogASgNEhIKCm9wZXJhdGlvbnMYCyABKA0SFAoMbmV0d29ya19zaXplGAwgASgBEg8KB2hlYWx0aHkYDSABKAgSEAoIcHJvYmxlbXMYDiADKAkSDwoHdmVyc2lvbhgPIAEoCRIQCghwcm90b2NvbBgQIAEoCRIJCgFrGBEgASgNEg0KBWFscGhhGBIgASgNEgsKA2tleRgTIAEoCRIUCgxwdWJsaWNhdGlvbnMYFCABKA0iDgoMUGVlcnNSZXF1ZXN0IjAKDVBlZXJzUmVzcG9uc2USHwoFcGVlcnMYASADKAsyEC5rYWRtaXVtLnYxLlBlZXIihAEKBFBlZXISCgoCaWQYASABKAkSEQoJYWRkcmVzc2VzGAIgAygJEhUKDXByZWZpeF9sZW5ndGgYAyABKA0SFAoMbGFzdF9zZWVuX21zGAQgASgBEhAKCGZhaWx1cmVzGAUgASgNEhEKCWNvbm5lY3RlZBgGIAEoCBILCgNrZXkYByABKAkiDgoMVGFibGVSZXF1ZXN0IkwKDVRhYmxlUmVzcG9uc2USIwoHYnVja2V0cxgBIAMoCzISLmthZG1pdW0udjEuQnVja2V0EgkKAWsYAiABKA0SCwoDa2V5GAMgASgJIlYKBkJ1Y2tldBIVCg1wcmVmaXhfbGVuZ3RoGAEgASgNEh8KBXBlZXJzGAIgAygLMhAua2FkbWl1bS52MS5QZWVyEhQKDHJlcGxhY2VtZW50cxgDIAEoDSpCCgRLaW5kEhQKEEtJTkRfVU5TUEVDSUZJRUQQABISCg5LSU5EX0lNTVVUQUJMRRABEhAKDEtJTkRfTVVUQUJMRRACMr8FCgdLYWRtaXVtEjYKA1B1dBIWLmthZG1pdW0udjEuUHV0UmVxdWVzdBoXLmthZG1pdW0udjEuUHV0UmVzcG9uc2USNgoDR2V0EhYua2FkbWl1bS52MS5HZXRSZXF1ZXN0Ghcua2FkbWl1bS52MS5HZXRSZXNwb25zZRI8CgZEZWxldGUSGS5rYWRtaXVtLnYxLkRlbGV0ZVJlcXVlc3QaFy5rYWRtaXVtLnYxLlB1dFJlc3BvbnNlEkIKB1Byb3ZpZGUSGi5rYWRtaXVtLnYxLlByb3ZpZGVSZXF1ZXN0Ghsua2FkbWl1bS52MS5Qcm92aWRlUmVzcG9uc2USSQoNRmluZFByb3ZpZGVycxIgLmthZG1pdW0udjEuRmluZFByb3ZpZGVyc1JlcXVlc3QaFC5rYWRtaXVtLnYxLlBlZXJJbmZvMAESPQoIRmluZFBlZXISGy5rYWRtaXVtLnYxLkZpbmRQZWVyUmVxdWVzdBoULmthZG1pdW0udjEuUGVlckluZm8SPgoGTG9va3VwEhkua2FkbWl1bS52MS5Mb29rdXBSZXF1ZXN0Ghcua2FkbWl1bS52MS5Mb29rdXBFdmVudDABEjsKBVdhdGNoEhgua2FkbWl1bS52MS5XYXRjaFJlcXVlc3QaFi5rYWRtaXVtLnYxLldhdGNoRXZlbnQwARI/CgZTdGF0dXMSGS5rYWRtaXVtLnYxLlN0YXR1c1JlcXVlc3QaGi5rYWRtaXVtLnYxLlN0YXR1c1Jlc3BvbnNlEjwKBVBlZXJzEhgua2FkbWl1bS52MS5QZWVyc1JlcXVlc3QaGS5rYWRtaXVtLnYxLlBlZXJzUmVzcG9uc2USPAoFVGFibGUSGC5rYWRtaXVtLnYxLlRhYmxlUmVxdWVzdBoZLmthZG1pdW0udjEuVGFibGVSZXNwb25zZWIGcHJvdG8z");
+  fileDesc("ChhrYWRtaXVtL3YxL2thZG1pdW0ucHJvdG8SCmthZG1pdW0udjEipgEKClB1dFJlcXVlc3QSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgMEh4KBGtpbmQYAyABKA4yEC5rYWRtaXVtLnYxLktpbmQSDgoGdHRsX21zGAQgASgEEg4KBnF1b3J1bRgFIAEoDRIYCgtpZl9zZXF1ZW5jZRgGIAEoBEgAiAEBEhIKCnRpbWVvdXRfbXMYByABKA1CDgoMX2lmX3NlcXVlbmNlIqsBCgtQdXRSZXNwb25zZRILCgNrZXkYASABKAkSDgoGc3RvcmVkGAIgAygJEicKBmZhaWxlZBgDIAMoCzIXLmthZG1pdW0udjEuUGVlckZhaWx1cmUSDgoGdGFyZ2V0GAQgASgNEg4KBnF1b3J1bRgFIAEoDRIPCgd2ZXJzaW9uGAYgASgEEhMKC2R1cmF0aW9uX21zGAcgASgBEhAKCHJlcXVlc3RzGAggASgNIjkKC1BlZXJGYWlsdXJlEgwKBHBlZXIYASABKAkSDAoEdHlwZRgCIAEoCRIOCgZyZWFzb24YAyABKAkiPQoKR2V0UmVxdWVzdBILCgNrZXkYASABKAkSDgoGcXVvcnVtGAIgASgNEhIKCnRpbWVvdXRfbXMYAyABKA0iywEKC0dldFJlc3BvbnNlEgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoDBIOCgZ3cml0ZXIYAyABKAkSDwoHdmVyc2lvbhgEIAEoBBIVCg13cml0dGVuX2F0X21zGAUgASgEEhUKDWV4cGlyZXNfYXRfbXMYBiABKAQSDAoEZnJvbRgHIAEoCRIOCgZhZ3JlZWQYCCABKA0SDAoEaG9wcxgJIAEoDRIQCghyZXF1ZXN0cxgKIAEoDRITCgtkdXJhdGlvbl9tcxgLIAEoASJBCgxXYXRjaFJlcXVlc3QSCwoDa2V5GAEgASgJEhIKCnRpbWVvdXRfbXMYAiABKA0SEAoIcmVwbGljYXMYAyABKA0ijgEKCldhdGNoRXZlbnQSJwoFdmFsdWUYASABKAsyFi5rYWRtaXVtLnYxLldhdGNoVmFsdWVIABIpCgdkZWxldGVkGAIgASgLMhYua2FkbWl1bS52MS5XYXRjaFZhbHVlSAASIwoDZ2FwGAMgASgLMhQua2FkbWl1bS52MS5XYXRjaEdhcEgAQgcKBWV2ZW50IpYBCgpXYXRjaFZhbHVlEgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoDBIOCgZ3cml0ZXIYAyABKAkSDwoHdmVyc2lvbhgEIAEoBBIVCg13cml0dGVuX2F0X21zGAUgASgEEhUKDWV4cGlyZXNfYXRfbXMYBiABKAQSDAoEZnJvbRgHIAEoCRIPCgdpbml0aWFsGAggASgIIkcKCFdhdGNoR2FwEgsKA2tleRgBIAEoCRITCgZtaXNzZWQYAiABKARIAIgBARIOCgZyZWFzb24YAyABKAlCCQoHX21pc3NlZCJACg1EZWxldGVSZXF1ZXN0EgsKA2tleRgBIAEoCRIOCgZxdW9ydW0YAiABKA0SEgoKdGltZW91dF9tcxgDIAEoDSIxCg5Qcm92aWRlUmVxdWVzdBILCgNjaWQYASABKAkSEgoKdGltZW91dF9tcxgCIAEoDSJvCg9Qcm92aWRlUmVzcG9uc2USDgoGc3RvcmVkGAEgAygJEicKBmZhaWxlZBgCIAMoCzIXLmthZG1pdW0udjEuUGVlckZhaWx1cmUSDgoGdGFyZ2V0GAMgASgNEhMKC2R1cmF0aW9uX21zGAQgASgBIkYKFEZpbmRQcm92aWRlcnNSZXF1ZXN0EgsKA2NpZBgBIAEoCRINCgVjb3VudBgCIAEoDRISCgp0aW1lb3V0X21zGAMgASgNIjMKD0ZpbmRQZWVyUmVxdWVzdBIMCgRwZWVyGAEgASgJEhIKCnRpbWVvdXRfbXMYAiABKA0iKQoIUGVlckluZm8SCgoCaWQYASABKAkSEQoJYWRkcmVzc2VzGAIgAygJIj8KDUxvb2t1cFJlcXVlc3QSCwoDa2V5GAEgASgJEg0KBXRyYWNlGAIgASgIEhIKCnRpbWVvdXRfbXMYAyABKA0ilAEKC0xvb2t1cEV2ZW50EiYKBHN0ZXAYASABKAsyFi5rYWRtaXVtLnYxLkxvb2t1cFN0ZXBIABIqCgZyZXN1bHQYAiABKAsyGC5rYWRtaXVtLnYxLkxvb2t1cFJlc3VsdEgAEigKBXN0YXJ0GAMgASgLMhcua2FkbWl1bS52MS5Mb29rdXBTdGFydEgAQgcKBWV2ZW50Ih0KC0xvb2t1cFN0YXJ0Eg4KBnRhcmdldBgBIAEoCSKrAgoKTG9va3VwU3RlcBIpCgR0eXBlGAEgASgOMhsua2FkbWl1bS52MS5Mb29rdXBTdGVwLlR5cGUSDAoEcGVlchgCIAEoCRILCgNob3AYAyABKA0SFQoNcHJlZml4X2xlbmd0aBgEIAEoDRINCgVhdF9tcxgFIAEoARIPCgd0b29rX21zGAYgASgBEhAKCGNvbnRhY3RzGAcgASgNEg0KBWFkZGVkGAggASgNEg8KB2ZhaWx1cmUYCSABKAkSCwoDa2V5GAogASgJEhAKCG5hbWVkX2J5GAsgASgJIk8KBFR5cGUSFAoQVFlQRV9VTlNQRUNJRklFRBAAEg0KCVRZUEVfU0VOVBABEhEKDVRZUEVfQU5TV0VSRUQQAhIPCgtUWVBFX0ZBSUxFRBADIqEBCgxMb29rdXBSZXN1bHQSKAoHY2xvc2VzdBgBIAMoCzIXLmthZG1pdW0udjEuQ2xvc2VzdFBlZXISDgoGdGFyZ2V0GAIgASgJEhAKCGNvbXBsZXRlGAMgASgIEgwKBGhvcHMYBCABKA0SEAoIcmVxdWVzdHMYBSABKA0SEAoIZmFpbHVyZXMYBiABKA0SEwoLZHVyYXRpb25fbXMYByABKAEiUQoLQ2xvc2VzdFBlZXISCgoCaWQYASABKAkSEQoJYWRkcmVzc2VzGAIgAygJEhUKDXByZWZpeF9sZW5ndGgYAyABKA0SDAoEc2VsZhgEIAEoCCIPCg1TdGF0dXNSZXF1ZXN0IvMCCg5TdGF0dXNSZXNwb25zZRIKCgJpZBgBIAEoCRIRCglhZGRyZXNzZXMYAiADKAkSDAoEbW9kZRgDIAEoCRIRCgl1cHRpbWVfbXMYBCABKAESEAoIY29udGFjdHMYBSABKA0SDwoHYnVja2V0cxgGIAEoDRITCgtjb25uZWN0aW9ucxgHIAEoDRIPCgdyZWNvcmRzGAggASgNEhQKDHJlY29yZF9ieXRlcxgJIAEoBBIVCg1wcm92aWRlcl9rZXlzGAogASgNEhIKCm9wZXJhdGlvbnMYCyABKA0SFAoMbmV0d29ya19zaXplGAwgASgBEg8KB2hlYWx0aHkYDSABKAgSEAoIcHJvYmxlbXMYDiADKAkSDwoHdmVyc2lvbhgPIAEoCRIQCghwcm90b2NvbBgQIAEoCRIJCgFrGBEgASgNEg0KBWFscGhhGBIgASgNEgsKA2tleRgTIAEoCRIUCgxwdWJsaWNhdGlvbnMYFCABKA0iDgoMUGVlcnNSZXF1ZXN0IjAKDVBlZXJzUmVzcG9uc2USHwoFcGVlcnMYASADKAsyEC5rYWRtaXVtLnYxLlBlZXIihAEKBFBlZXISCgoCaWQYASABKAkSEQoJYWRkcmVzc2VzGAIgAygJEhUKDXByZWZpeF9sZW5ndGgYAyABKA0SFAoMbGFzdF9zZWVuX21zGAQgASgBEhAKCGZhaWx1cmVzGAUgASgNEhEKCWNvbm5lY3RlZBgGIAEoCBILCgNrZXkYByABKAkiDgoMVGFibGVSZXF1ZXN0IkwKDVRhYmxlUmVzcG9uc2USIwoHYnVja2V0cxgBIAMoCzISLmthZG1pdW0udjEuQnVja2V0EgkKAWsYAiABKA0SCwoDa2V5GAMgASgJIlYKBkJ1Y2tldBIVCg1wcmVmaXhfbGVuZ3RoGAEgASgNEh8KBXBlZXJzGAIgAygLMhAua2FkbWl1bS52MS5QZWVyEhQKDHJlcGxhY2VtZW50cxgDIAEoDSIfCg5SZWNvcmRzUmVxdWVzdBINCgVsaW1pdBgBIAEoDSJJCg9SZWNvcmRzUmVzcG9uc2USJwoHcmVjb3JkcxgBIAMoCzIWLmthZG1pdW0udjEuSGVsZFJlY29yZBINCgV0b3RhbBgCIAEoDSKGAQoKSGVsZFJlY29yZBILCgNrZXkYASABKAkSDgoGdGFyZ2V0GAIgASgJEg4KBm9yaWdpbhgDIAEoCRITCgt2YWx1ZV9ieXRlcxgEIAEoDRIOCgZ3cml0ZXIYBSABKAkSFQoNZXhwaXJlc19hdF9tcxgGIAEoBBIPCgdkZWxldGVkGAcgASgIIiMKD0FjdGl2aXR5UmVxdWVzdBIQCghhZnRlcl9tcxgBIAEoBCJYChBBY3Rpdml0eVJlc3BvbnNlEhMKC2ludGVydmFsX21zGAEgASgNEi8KCWludGVydmFscxgCIAMoCzIcLmthZG1pdW0udjEuQWN0aXZpdHlJbnRlcnZhbCLWAQoQQWN0aXZpdHlJbnRlcnZhbBITCgtiZWdhbl9hdF9tcxgBIAEoBBIMCgRzZW50GAIgASgNEhAKCGFuc3dlcmVkGAMgASgNEg4KBmZhaWxlZBgEIAEoDRIQCghyZWNlaXZlZBgFIAEoDRIPCgdyZWZ1c2VkGAYgASgNEicKCnJvdW5kX3RyaXAYByABKAsyEy5rYWRtaXVtLnYxLkxhdGVuY3kSMQoKb3BlcmF0aW9ucxgIIAMoCzIdLmthZG1pdW0udjEuT3BlcmF0aW9uQWN0aXZpdHkiZgoRT3BlcmF0aW9uQWN0aXZpdHkSDAoEa2luZBgBIAEoCRIMCgRkb25lGAIgASgNEg4KBmZhaWxlZBgDIAEoDRIlCghkdXJhdGlvbhgEIAEoCzITLmthZG1pdW0udjEuTGF0ZW5jeSI4CgdMYXRlbmN5Eg0KBWNvdW50GAEgASgNEg4KBnA1MF9tcxgCIAEoARIOCgZwOTVfbXMYAyABKAEqQgoES2luZBIUChBLSU5EX1VOU1BFQ0lGSUVEEAASEgoOS0lORF9JTU1VVEFCTEUQARIQCgxLSU5EX01VVEFCTEUQAjLKBgoHS2FkbWl1bRI2CgNQdXQSFi5rYWRtaXVtLnYxLlB1dFJlcXVlc3QaFy5rYWRtaXVtLnYxLlB1dFJlc3BvbnNlEjYKA0dldBIWLmthZG1pdW0udjEuR2V0UmVxdWVzdBoXLmthZG1pdW0udjEuR2V0UmVzcG9uc2USPAoGRGVsZXRlEhkua2FkbWl1bS52MS5EZWxldGVSZXF1ZXN0Ghcua2FkbWl1bS52MS5QdXRSZXNwb25zZRJCCgdQcm92aWRlEhoua2FkbWl1bS52MS5Qcm92aWRlUmVxdWVzdBobLmthZG1pdW0udjEuUHJvdmlkZVJlc3BvbnNlEkkKDUZpbmRQcm92aWRlcnMSIC5rYWRtaXVtLnYxLkZpbmRQcm92aWRlcnNSZXF1ZXN0GhQua2FkbWl1bS52MS5QZWVySW5mbzABEj0KCEZpbmRQZWVyEhsua2FkbWl1bS52MS5GaW5kUGVlclJlcXVlc3QaFC5rYWRtaXVtLnYxLlBlZXJJbmZvEj4KBkxvb2t1cBIZLmthZG1pdW0udjEuTG9va3VwUmVxdWVzdBoXLmthZG1pdW0udjEuTG9va3VwRXZlbnQwARI7CgVXYXRjaBIYLmthZG1pdW0udjEuV2F0Y2hSZXF1ZXN0GhYua2FkbWl1bS52MS5XYXRjaEV2ZW50MAESPwoGU3RhdHVzEhkua2FkbWl1bS52MS5TdGF0dXNSZXF1ZXN0Ghoua2FkbWl1bS52MS5TdGF0dXNSZXNwb25zZRI8CgVQZWVycxIYLmthZG1pdW0udjEuUGVlcnNSZXF1ZXN0Ghkua2FkbWl1bS52MS5QZWVyc1Jlc3BvbnNlEjwKBVRhYmxlEhgua2FkbWl1bS52MS5UYWJsZVJlcXVlc3QaGS5rYWRtaXVtLnYxLlRhYmxlUmVzcG9uc2USQgoHUmVjb3JkcxIaLmthZG1pdW0udjEuUmVjb3Jkc1JlcXVlc3QaGy5rYWRtaXVtLnYxLlJlY29yZHNSZXNwb25zZRJFCghBY3Rpdml0eRIbLmthZG1pdW0udjEuQWN0aXZpdHlSZXF1ZXN0Ghwua2FkbWl1bS52MS5BY3Rpdml0eVJlc3BvbnNlYgZwcm90bzM");
 
 /**
  * @generated from message kadmium.v1.PutRequest
@@ -636,6 +636,14 @@ export type LookupEvent = Message<"kadmium.v1.LookupEvent"> & {
      */
     value: LookupResult;
     case: "result";
+  } | {
+    /**
+     * Comes first, with `trace` only.
+     *
+     * @generated from field: kadmium.v1.LookupStart start = 3;
+     */
+    value: LookupStart;
+    case: "start";
   } | { case: undefined; value?: undefined };
 };
 
@@ -645,6 +653,25 @@ export type LookupEvent = Message<"kadmium.v1.LookupEvent"> & {
  */
 export const LookupEventSchema: GenMessage<LookupEvent> = /*@__PURE__*/
   messageDesc(file_kadmium_v1_kadmium, 16);
+
+/**
+ * @generated from message kadmium.v1.LookupStart
+ */
+export type LookupStart = Message<"kadmium.v1.LookupStart"> & {
+  /**
+   * The target's point of the keyspace, in hexadecimal (40 digits).
+   *
+   * @generated from field: string target = 1;
+   */
+  target: string;
+};
+
+/**
+ * Describes the message kadmium.v1.LookupStart.
+ * Use `create(LookupStartSchema)` to create a new message.
+ */
+export const LookupStartSchema: GenMessage<LookupStart> = /*@__PURE__*/
+  messageDesc(file_kadmium_v1_kadmium, 17);
 
 /**
  * @generated from message kadmium.v1.LookupStep
@@ -706,6 +733,20 @@ export type LookupStep = Message<"kadmium.v1.LookupStep"> & {
    * @generated from field: string failure = 9;
    */
   failure: string;
+
+  /**
+   * The peer's point of the keyspace, in hexadecimal (40 digits).
+   *
+   * @generated from field: string key = 10;
+   */
+  key: string;
+
+  /**
+   * Peer id of who first named it; empty: it stands in our own table.
+   *
+   * @generated from field: string named_by = 11;
+   */
+  namedBy: string;
 };
 
 /**
@@ -713,7 +754,7 @@ export type LookupStep = Message<"kadmium.v1.LookupStep"> & {
  * Use `create(LookupStepSchema)` to create a new message.
  */
 export const LookupStepSchema: GenMessage<LookupStep> = /*@__PURE__*/
-  messageDesc(file_kadmium_v1_kadmium, 17);
+  messageDesc(file_kadmium_v1_kadmium, 18);
 
 /**
  * @generated from enum kadmium.v1.LookupStep.Type
@@ -749,7 +790,7 @@ export type LookupStep_Type = (typeof LookupStep_Type)[keyof typeof LookupStep_T
  * Describes the enum kadmium.v1.LookupStep.Type.
  */
 export const LookupStep_TypeSchema: GenEnum<LookupStep_Type> = /*@__PURE__*/
-  enumDesc(file_kadmium_v1_kadmium, 17, 0);
+  enumDesc(file_kadmium_v1_kadmium, 18, 0);
 
 /**
  * @generated from message kadmium.v1.LookupResult
@@ -800,7 +841,7 @@ export type LookupResult = Message<"kadmium.v1.LookupResult"> & {
  * Use `create(LookupResultSchema)` to create a new message.
  */
 export const LookupResultSchema: GenMessage<LookupResult> = /*@__PURE__*/
-  messageDesc(file_kadmium_v1_kadmium, 18);
+  messageDesc(file_kadmium_v1_kadmium, 19);
 
 /**
  * @generated from message kadmium.v1.ClosestPeer
@@ -834,7 +875,7 @@ export type ClosestPeer = Message<"kadmium.v1.ClosestPeer"> & {
  * Use `create(ClosestPeerSchema)` to create a new message.
  */
 export const ClosestPeerSchema: GenMessage<ClosestPeer> = /*@__PURE__*/
-  messageDesc(file_kadmium_v1_kadmium, 19);
+  messageDesc(file_kadmium_v1_kadmium, 20);
 
 /**
  * @generated from message kadmium.v1.StatusRequest
@@ -847,7 +888,7 @@ export type StatusRequest = Message<"kadmium.v1.StatusRequest"> & {
  * Use `create(StatusRequestSchema)` to create a new message.
  */
 export const StatusRequestSchema: GenMessage<StatusRequest> = /*@__PURE__*/
-  messageDesc(file_kadmium_v1_kadmium, 20);
+  messageDesc(file_kadmium_v1_kadmium, 21);
 
 /**
  * @generated from message kadmium.v1.StatusResponse
@@ -971,7 +1012,7 @@ export type StatusResponse = Message<"kadmium.v1.StatusResponse"> & {
  * Use `create(StatusResponseSchema)` to create a new message.
  */
 export const StatusResponseSchema: GenMessage<StatusResponse> = /*@__PURE__*/
-  messageDesc(file_kadmium_v1_kadmium, 21);
+  messageDesc(file_kadmium_v1_kadmium, 22);
 
 /**
  * @generated from message kadmium.v1.PeersRequest
@@ -984,7 +1025,7 @@ export type PeersRequest = Message<"kadmium.v1.PeersRequest"> & {
  * Use `create(PeersRequestSchema)` to create a new message.
  */
 export const PeersRequestSchema: GenMessage<PeersRequest> = /*@__PURE__*/
-  messageDesc(file_kadmium_v1_kadmium, 22);
+  messageDesc(file_kadmium_v1_kadmium, 23);
 
 /**
  * @generated from message kadmium.v1.PeersResponse
@@ -1001,7 +1042,7 @@ export type PeersResponse = Message<"kadmium.v1.PeersResponse"> & {
  * Use `create(PeersResponseSchema)` to create a new message.
  */
 export const PeersResponseSchema: GenMessage<PeersResponse> = /*@__PURE__*/
-  messageDesc(file_kadmium_v1_kadmium, 23);
+  messageDesc(file_kadmium_v1_kadmium, 24);
 
 /**
  * @generated from message kadmium.v1.Peer
@@ -1056,7 +1097,7 @@ export type Peer = Message<"kadmium.v1.Peer"> & {
  * Use `create(PeerSchema)` to create a new message.
  */
 export const PeerSchema: GenMessage<Peer> = /*@__PURE__*/
-  messageDesc(file_kadmium_v1_kadmium, 24);
+  messageDesc(file_kadmium_v1_kadmium, 25);
 
 /**
  * @generated from message kadmium.v1.TableRequest
@@ -1069,7 +1110,7 @@ export type TableRequest = Message<"kadmium.v1.TableRequest"> & {
  * Use `create(TableRequestSchema)` to create a new message.
  */
 export const TableRequestSchema: GenMessage<TableRequest> = /*@__PURE__*/
-  messageDesc(file_kadmium_v1_kadmium, 25);
+  messageDesc(file_kadmium_v1_kadmium, 26);
 
 /**
  * @generated from message kadmium.v1.TableResponse
@@ -1096,7 +1137,7 @@ export type TableResponse = Message<"kadmium.v1.TableResponse"> & {
  * Use `create(TableResponseSchema)` to create a new message.
  */
 export const TableResponseSchema: GenMessage<TableResponse> = /*@__PURE__*/
-  messageDesc(file_kadmium_v1_kadmium, 26);
+  messageDesc(file_kadmium_v1_kadmium, 27);
 
 /**
  * @generated from message kadmium.v1.Bucket
@@ -1125,7 +1166,278 @@ export type Bucket = Message<"kadmium.v1.Bucket"> & {
  * Use `create(BucketSchema)` to create a new message.
  */
 export const BucketSchema: GenMessage<Bucket> = /*@__PURE__*/
-  messageDesc(file_kadmium_v1_kadmium, 27);
+  messageDesc(file_kadmium_v1_kadmium, 28);
+
+/**
+ * @generated from message kadmium.v1.RecordsRequest
+ */
+export type RecordsRequest = Message<"kadmium.v1.RecordsRequest"> & {
+  /**
+   * Records to tell of; 0: 500. Never more than 5,000.
+   *
+   * @generated from field: uint32 limit = 1;
+   */
+  limit: number;
+};
+
+/**
+ * Describes the message kadmium.v1.RecordsRequest.
+ * Use `create(RecordsRequestSchema)` to create a new message.
+ */
+export const RecordsRequestSchema: GenMessage<RecordsRequest> = /*@__PURE__*/
+  messageDesc(file_kadmium_v1_kadmium, 29);
+
+/**
+ * @generated from message kadmium.v1.RecordsResponse
+ */
+export type RecordsResponse = Message<"kadmium.v1.RecordsResponse"> & {
+  /**
+   * All records, or an even choice of them when there are more than the limit.
+   *
+   * @generated from field: repeated kadmium.v1.HeldRecord records = 1;
+   */
+  records: HeldRecord[];
+
+  /**
+   * Records held.
+   *
+   * @generated from field: uint32 total = 2;
+   */
+  total: number;
+};
+
+/**
+ * Describes the message kadmium.v1.RecordsResponse.
+ * Use `create(RecordsResponseSchema)` to create a new message.
+ */
+export const RecordsResponseSchema: GenMessage<RecordsResponse> = /*@__PURE__*/
+  messageDesc(file_kadmium_v1_kadmium, 30);
+
+/**
+ * @generated from message kadmium.v1.HeldRecord
+ */
+export type HeldRecord = Message<"kadmium.v1.HeldRecord"> & {
+  /**
+   * @generated from field: string key = 1;
+   */
+  key: string;
+
+  /**
+   * The key's point of the keyspace, in hexadecimal (40 digits).
+   *
+   * @generated from field: string target = 2;
+   */
+  target: string;
+
+  /**
+   * owner: put through this peer, which keeps it published; replica: this peer is close to the key; cached: a reader left
+   * it on his way.
+   *
+   * @generated from field: string origin = 3;
+   */
+  origin: string;
+
+  /**
+   * @generated from field: uint32 value_bytes = 4;
+   */
+  valueBytes: number;
+
+  /**
+   * Peer id of who signed it; empty for an immutable value.
+   *
+   * @generated from field: string writer = 5;
+   */
+  writer: string;
+
+  /**
+   * When this copy ends, milliseconds since 1970.
+   *
+   * @generated from field: uint64 expires_at_ms = 6;
+   */
+  expiresAtMs: bigint;
+
+  /**
+   * Whether it is the tombstone of a deleted value.
+   *
+   * @generated from field: bool deleted = 7;
+   */
+  deleted: boolean;
+};
+
+/**
+ * Describes the message kadmium.v1.HeldRecord.
+ * Use `create(HeldRecordSchema)` to create a new message.
+ */
+export const HeldRecordSchema: GenMessage<HeldRecord> = /*@__PURE__*/
+  messageDesc(file_kadmium_v1_kadmium, 31);
+
+/**
+ * @generated from message kadmium.v1.ActivityRequest
+ */
+export type ActivityRequest = Message<"kadmium.v1.ActivityRequest"> & {
+  /**
+   * Leaves out the intervals that began up to this moment, milliseconds since 1970; 0: all that are kept.
+   *
+   * @generated from field: uint64 after_ms = 1;
+   */
+  afterMs: bigint;
+};
+
+/**
+ * Describes the message kadmium.v1.ActivityRequest.
+ * Use `create(ActivityRequestSchema)` to create a new message.
+ */
+export const ActivityRequestSchema: GenMessage<ActivityRequest> = /*@__PURE__*/
+  messageDesc(file_kadmium_v1_kadmium, 32);
+
+/**
+ * @generated from message kadmium.v1.ActivityResponse
+ */
+export type ActivityResponse = Message<"kadmium.v1.ActivityResponse"> & {
+  /**
+   * @generated from field: uint32 interval_ms = 1;
+   */
+  intervalMs: number;
+
+  /**
+   * Whole intervals of the last quarter of an hour, oldest first. One in which nothing happened is left out.
+   *
+   * @generated from field: repeated kadmium.v1.ActivityInterval intervals = 2;
+   */
+  intervals: ActivityInterval[];
+};
+
+/**
+ * Describes the message kadmium.v1.ActivityResponse.
+ * Use `create(ActivityResponseSchema)` to create a new message.
+ */
+export const ActivityResponseSchema: GenMessage<ActivityResponse> = /*@__PURE__*/
+  messageDesc(file_kadmium_v1_kadmium, 33);
+
+/**
+ * @generated from message kadmium.v1.ActivityInterval
+ */
+export type ActivityInterval = Message<"kadmium.v1.ActivityInterval"> & {
+  /**
+   * Milliseconds since 1970.
+   *
+   * @generated from field: uint64 began_at_ms = 1;
+   */
+  beganAtMs: bigint;
+
+  /**
+   * Requests to other peers: sent in this interval; answered or failed in it.
+   *
+   * @generated from field: uint32 sent = 2;
+   */
+  sent: number;
+
+  /**
+   * @generated from field: uint32 answered = 3;
+   */
+  answered: number;
+
+  /**
+   * @generated from field: uint32 failed = 4;
+   */
+  failed: number;
+
+  /**
+   * Requests of other peers, and how many of them were refused.
+   *
+   * @generated from field: uint32 received = 5;
+   */
+  received: number;
+
+  /**
+   * @generated from field: uint32 refused = 6;
+   */
+  refused: number;
+
+  /**
+   * Round trips of the requests that were answered.
+   *
+   * @generated from field: kadmium.v1.Latency round_trip = 7;
+   */
+  roundTrip?: Latency | undefined;
+
+  /**
+   * The operations that ended, one entry for each kind.
+   *
+   * @generated from field: repeated kadmium.v1.OperationActivity operations = 8;
+   */
+  operations: OperationActivity[];
+};
+
+/**
+ * Describes the message kadmium.v1.ActivityInterval.
+ * Use `create(ActivityIntervalSchema)` to create a new message.
+ */
+export const ActivityIntervalSchema: GenMessage<ActivityInterval> = /*@__PURE__*/
+  messageDesc(file_kadmium_v1_kadmium, 34);
+
+/**
+ * @generated from message kadmium.v1.OperationActivity
+ */
+export type OperationActivity = Message<"kadmium.v1.OperationActivity"> & {
+  /**
+   * put, get, find-node, provide, find-providers, find-peer, watch; join, refresh, replicate, probe and repair are upkeep.
+   *
+   * @generated from field: string kind = 1;
+   */
+  kind: string;
+
+  /**
+   * @generated from field: uint32 done = 2;
+   */
+  done: number;
+
+  /**
+   * @generated from field: uint32 failed = 3;
+   */
+  failed: number;
+
+  /**
+   * @generated from field: kadmium.v1.Latency duration = 4;
+   */
+  duration?: Latency | undefined;
+};
+
+/**
+ * Describes the message kadmium.v1.OperationActivity.
+ * Use `create(OperationActivitySchema)` to create a new message.
+ */
+export const OperationActivitySchema: GenMessage<OperationActivity> = /*@__PURE__*/
+  messageDesc(file_kadmium_v1_kadmium, 35);
+
+/**
+ * How a set of durations lies, to within a twentieth.
+ *
+ * @generated from message kadmium.v1.Latency
+ */
+export type Latency = Message<"kadmium.v1.Latency"> & {
+  /**
+   * @generated from field: uint32 count = 1;
+   */
+  count: number;
+
+  /**
+   * @generated from field: double p50_ms = 2;
+   */
+  p50Ms: number;
+
+  /**
+   * @generated from field: double p95_ms = 3;
+   */
+  p95Ms: number;
+};
+
+/**
+ * Describes the message kadmium.v1.Latency.
+ * Use `create(LatencySchema)` to create a new message.
+ */
+export const LatencySchema: GenMessage<Latency> = /*@__PURE__*/
+  messageDesc(file_kadmium_v1_kadmium, 36);
 
 /**
  * What a key may hold.
@@ -1239,7 +1551,7 @@ export const Kadmium: GenService<{
     output: typeof PeerInfoSchema;
   },
   /**
-   * The k peers closest to a key: every request as it happens, then the result.
+   * The k peers closest to a key: with `trace` where it stands and every request as it happens, then the result.
    *
    * @generated from rpc kadmium.v1.Kadmium.Lookup
    */
@@ -1288,6 +1600,26 @@ export const Kadmium: GenService<{
     methodKind: "unary";
     input: typeof TableRequestSchema;
     output: typeof TableResponseSchema;
+  },
+  /**
+   * The records that this peer holds, in the order of their points in the keyspace.
+   *
+   * @generated from rpc kadmium.v1.Kadmium.Records
+   */
+  records: {
+    methodKind: "unary";
+    input: typeof RecordsRequestSchema;
+    output: typeof RecordsResponseSchema;
+  },
+  /**
+   * What this peer did of late, interval by interval: rates and latencies over time.
+   *
+   * @generated from rpc kadmium.v1.Kadmium.Activity
+   */
+  activity: {
+    methodKind: "unary";
+    input: typeof ActivityRequestSchema;
+    output: typeof ActivityResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_kadmium_v1_kadmium, 0);
