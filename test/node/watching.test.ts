@@ -1,8 +1,15 @@
 import { describe, expect, it } from 'vitest'
+import { keyFromDigest } from '../../src/core/key.ts'
+import {
+  SUBSCRIPTIONS_PER_PEER_MAX,
+  WATCH_EVENTS_MAX,
+  WATCH_LEASE_MS,
+} from '../../src/core/limits.ts'
+import type { RpcOutcome } from '../../src/core/message.ts'
 import type { WatchNotice } from '../../src/core/watch.ts'
 import { at, trueClosest } from '../support/holders.ts'
 import { signedValue } from '../support/values.ts'
-import { VirtualNetwork, type VirtualPeer } from '../support/virtual-network.ts'
+import { sha256, VirtualNetwork, type VirtualPeer } from '../support/virtual-network.ts'
 
 const SECOND = 1_000
 const NAME = new TextEncoder().encode('/kv/news')
@@ -124,6 +131,124 @@ describe('a watch', () => {
     await network.clock.until(at(peers, 1).node.put(NAME, version(2)))
     await network.clock.pass(SECOND)
     expect(second.versions).toEqual([1, 2])
+  })
+
+  it('says a gap when every replica that it listened to was lost, and goes on with others', async () => {
+    const network = new VirtualNetwork()
+    await network.spawnMany(30, { k: 8 })
+    const peer = outsider(network, 12)
+    const writer = outsider(network, 13)
+    await network.clock.until(writer.node.put(NAME, version(1), { keep: false }))
+    const reader = watch(peer)
+    await network.clock.pass(5 * SECOND)
+    for (const { id } of trueClosest(network, NAME, 4)) network.kill(id)
+    for (const i of [2, 3]) {
+      await network.clock.until(writer.node.put(NAME, version(i), { keep: false }))
+    }
+    await network.clock.pass(180 * SECOND) // a peer that died in silence is missed when its answer is due
+    expect(reader.notices.slice(1)).toMatchObject([
+      { type: 'gap', reason: 'unwatched' },
+      { type: 'value', verdict: { version: 3 } },
+    ])
+    await network.clock.until(writer.node.put(NAME, version(4), { keep: false }))
+    await network.clock.pass(SECOND)
+    expect(reader.versions).toEqual([1, 3, 4])
+    expect(reader.gaps).toHaveLength(1)
+  })
+
+  it('says how many values it missed where versions count by one', async () => {
+    const network = new VirtualNetwork()
+    const peers = await network.spawnMany(10, { k: 4 })
+    const name = new TextEncoder().encode('/mutable/owner/news')
+    const write = (i: number): Promise<unknown> =>
+      network.clock.until(at(peers, 1).node.put(name, version(i, name, 'owner')))
+    await write(1)
+    const reader = watch(at(peers, 5), name)
+    await network.clock.pass(5 * SECOND)
+    await write(2)
+    await write(5)
+    await network.clock.pass(5 * SECOND)
+    expect(reader.versions).toEqual([1, 2, 5])
+    expect(reader.gaps).toEqual([{ type: 'gap', missed: 2, reason: 'sequence' }])
+  })
+
+  it('drops the oldest for a slow reader, and says so', async () => {
+    const network = new VirtualNetwork()
+    const peers = await network.spawnMany(3, { k: 4 })
+    const watching = at(peers, 0).node.watch(NAME)
+    const first = watching.next()
+    for (let i = 1; i <= WATCH_EVENTS_MAX + 3; i++) {
+      await network.clock.until(at(peers, 1).node.put(NAME, version(i)))
+    }
+    expect(await first).toMatchObject({ value: { verdict: { version: 1 } } })
+    const gap = { type: 'gap', missed: 2, reason: 'slow-reader' }
+    expect(await watching.next()).toEqual({ done: false, value: gap })
+    expect(await watching.next()).toMatchObject({ value: { verdict: { version: 4 } } })
+    await watching.return(undefined as never)
+    expect(at(peers, 0).node.status().watches).toBe(0)
+  })
+
+  it('turns to the next replica when one refuses, for it serves too many watchers', async () => {
+    const network = new VirtualNetwork()
+    await network.spawnMany(12, { k: 8 })
+    const [nearest] = trueClosest(network, NAME, 1)
+    const peer = outsider(network, 8)
+    const busy = network.peers.get(nearest?.id ?? '')
+    if (busy === undefined) throw new Error('no peer')
+    for (let i = 0; i < SUBSCRIPTIONS_PER_PEER_MAX; i++) {
+      const key = new TextEncoder().encode(`/kv/other-${i}`)
+      const target = keyFromDigest(sha256(key))
+      const request = { type: 'watch', key, target, waitMs: 0 } as const
+      busy.node.answer(peer.node.self, request, ({ ok }) => expect(ok).toBe(true))
+    }
+    const outcomes: RpcOutcome[] = []
+    const target = keyFromDigest(sha256(NAME))
+    const request = { type: 'watch', key: NAME, target, waitMs: 0 } as const
+    busy.node.answer(peer.node.self, request, (outcome) => outcomes.push(outcome))
+    const reason = `busy: ${SUBSCRIPTIONS_PER_PEER_MAX} subscriptions of yours stand at this peer`
+    expect(outcomes).toEqual([{ ok: false, failure: { type: 'refused', reason } }])
+    const reader = watch(peer)
+    await network.clock.pass(5 * SECOND)
+    const near = trueClosest(network, NAME, 5).slice(1)
+    for (const { id } of near) expect(network.peers.get(id)?.node.status().subscriptions).toBe(1)
+    reader.stop()
+  })
+
+  it('ends subscriptions of a watcher that is gone without a word, when their lease is over', async () => {
+    const network = new VirtualNetwork()
+    await network.spawnMany(12, { k: 6 })
+    const peer = outsider(network, 6)
+    watch(peer)
+    await network.clock.pass(5 * SECOND)
+    expect(subscriptionsIn(network)).toBe(4)
+    await network.clock.pass(10 * WATCH_LEASE_MS)
+    expect(subscriptionsIn(network)).toBe(4) // renewed all the time
+    network.kill(peer.node.self.id)
+    await network.clock.pass(2 * WATCH_LEASE_MS)
+    expect(subscriptionsIn(network)).toBe(0)
+  })
+
+  it('leaves nothing behind when the peer stops, and tells its reader and its watchers', async () => {
+    const network = new VirtualNetwork()
+    const peers = await network.spawnMany(2, { k: 6 })
+    const [own, other] = [watch(at(peers, 0)), watch(at(peers, 1))]
+    await network.clock.pass(5 * SECOND)
+    expect(at(peers, 0).node.status()).toMatchObject({ watches: 1, subscriptions: 1 })
+    await network.clock.until(at(peers, 0).node.stop())
+    await own.ended
+    expect(own.error).toMatchObject({ code: 'ERR_CLOSED' })
+    expect(at(peers, 0).node.status()).toMatchObject({ watches: 0, subscriptions: 0 })
+    await network.clock.until(at(peers, 1).node.stop())
+    await other.ended
+    await network.clock.pass(60 * SECOND)
+    expect(network.clock.alarms).toBe(0)
+  })
+
+  it('refuses a key of no known kind, and a number of replicas beyond k', async () => {
+    const network = new VirtualNetwork()
+    const { node } = await network.spawn('alone', { k: 6 })
+    expect(() => node.watch(new TextEncoder().encode('/unknown/x'))).toThrow('no validator')
+    expect(() => node.watch(NAME, { replicas: 7 })).toThrow('a whole number in 1…6 (k), got 7')
   })
 
   it('tells 1,000 updates by many writers in order while replicas come and go', async () => {
