@@ -73,8 +73,7 @@ export class GetValue implements Operation<GetOutcome> {
 
   next(now: Instant): Step<GetOutcome> {
     if (this.#result !== undefined) return { type: 'done', result: this.#result }
-    const held = this.#holders.length + (this.#init.local === undefined ? 0 : 1)
-    if (held >= this.#init.quorum) return this.#end()
+    if (this.#votes() >= this.#init.quorum) return this.#end()
     const step = this.#lookup.next(now)
     return step.type === 'done' ? this.#end() : step
   }
@@ -91,6 +90,26 @@ export class GetValue implements Operation<GetOutcome> {
 
   onFailure(from: Contact, failure: RpcFailure, now: Instant): void {
     this.#lookup.onFailure(from, failure, now)
+  }
+
+  /**
+   * Answers that count towards the quorum. Where several must agree, the value may have changed, and only the k closest hear
+   * of that: what others on the way hold may be an old copy, so that it is taken into account, but settles nothing.
+   */
+  #votes(): number {
+    const { quorum, local, lookup } = this.#init
+    const own = local === undefined ? 0 : 1
+    if (quorum <= 1) return this.#holders.length + own
+    const holders = new Set(this.#holders.map(({ contact }) => contact.id))
+    let rank = 0
+    let votes = own
+    for (const { contact, state } of this.#lookup.candidates) {
+      if (rank === lookup.k) break
+      if (state === 'failed') continue
+      rank += 1
+      if (holders.has(contact.id)) votes += 1
+    }
+    return votes
   }
 
   #end(): Step<GetOutcome> {

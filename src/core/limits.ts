@@ -58,11 +58,11 @@ export const RTT_PEERS_MAX = 1024
 export const EARLY_RANK_PER_K = 1.5
 
 /**
- * A copy lives its full life on a peer that knows at most so many times k peers nearer to the key, and ever shorter beyond.
- * More than k, because tables name the dead as well: when two thirds of a network have died, a peer that is one of the k
- * closest living counts three times as many before it.
+ * A peer holds what it is given as a replica as long as it knows fewer than so many times k peers nearer to the key. More than
+ * k, because tables name the dead as well: when two thirds of a network have died, a peer that is one of the k closest living
+ * counts three times as many before it.
  */
-export const FULL_LIFE_RANK_PER_K = 3
+export const REPLICA_RANK_PER_K = 3
 
 /** Candidates a lookup keeps, as a multiple of k; the farthest is dropped. */
 export const LOOKUP_CANDIDATES_PER_K = 16

@@ -24,7 +24,11 @@ export interface NodeOptions {
   readonly mode: Mode
   /** Longest time one request may take before a peer's own round trips are known. ms, 100-60 000. Default: 5 000. */
   readonly requestTimeoutMs: number
-  /** Shortest timeout that round trips may bring about. ms, 10-10 000. Default: 250. */
+  /**
+   * Shortest timeout that round trips may bring about. ms, 10-10 000. Default: 1 000, as in RFC 6298, 2.4: a packet that TCP
+   * sends again is no sign of death, and a living peer given up is one that a lookup misses. (A lookup does not wait idly:
+   * it asks others once a peer is slower than usual.)
+   */
   readonly requestTimeoutMinMs: number
   /** Longest timeout that round trips may bring about. ms, 100-60 000. Default: 10 000. */
   readonly requestTimeoutMaxMs: number
@@ -78,7 +82,7 @@ const NUMBERS: Readonly<Record<Exclude<NumberOption, DependsOnK>, NumberRule>> =
   alpha: { min: 1, max: 32, default: 3 },
   widenTo: { min: 0, max: 100, default: 0 },
   requestTimeoutMs: { min: 100, max: 60_000, default: 5_000 },
-  requestTimeoutMinMs: { min: 10, max: 10_000, default: 250 },
+  requestTimeoutMinMs: { min: 10, max: 10_000, default: 1_000 },
   requestTimeoutMaxMs: { min: 100, max: 60_000, default: 10_000 },
   operationTimeoutMs: { min: 1_000, max: 600_000, default: 60_000 },
   refreshIntervalMs: { min: MINUTE, max: 24 * HOUR, default: HOUR },

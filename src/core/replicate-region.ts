@@ -5,6 +5,7 @@ import { Lookup, type LookupInit } from './lookup.ts'
 import type { RpcFailure, RpcRequest, RpcResponse } from './message.ts'
 import type { Operation, Step } from './operation.ts'
 import type { Instant } from './ports.ts'
+import { isOurFault } from './store-at-closest.ts'
 
 /** A part of the keyspace: the keys that share `bits` leading bits with `key`. */
 export interface Region {
@@ -30,6 +31,8 @@ export interface ReplicatedItem {
   readonly selfIsNear: boolean
   /** Why the last peer that refused did so. */
   readonly refusal: string | undefined
+  /** Whether a peer holds a newer value. */
+  readonly isOutdated: boolean
 }
 
 /** What a run over a region did. */
@@ -69,6 +72,7 @@ interface Progress {
   nextRank: number
   acknowledged: number
   refusal: string | undefined
+  isOutdated: boolean
 }
 
 /**
@@ -138,6 +142,9 @@ export class ReplicateRegion implements Operation<RegionResult> {
     this.#settle(from)
     if (failure.type === 'refused') {
       progress.refusal = failure.reason ?? 'refused'
+      progress.isOutdated ||= progress.refusal.startsWith('stale: ')
+      // A peer that knows less would take in what those responsible have refused.
+      if (isOurFault(failure)) return
     } else {
       this.#gone.add(from)
       for (const waiting of this.#queues.get(from) ?? []) this.#standIn(waiting)
@@ -193,6 +200,7 @@ export class ReplicateRegion implements Operation<RegionResult> {
         nextRank: first,
         acknowledged: 0,
         refusal: undefined,
+        isOutdated: false,
       }
       this.#progress.set(item.request, progress)
       for (let i = 0; i < wanted; i++) this.#enqueue(progress)
@@ -232,12 +240,13 @@ export class ReplicateRegion implements Operation<RegionResult> {
     this.#result = {
       region,
       items: [...this.#progress.values()].map(
-        ({ item, acknowledged, wanted, selfIsNear, refusal }) => ({
+        ({ item, acknowledged, wanted, selfIsNear, refusal, isOutdated }) => ({
           item,
           acknowledged,
           wanted,
           selfIsNear,
           refusal,
+          isOutdated,
         }),
       ),
       lookupRequests: this.#lookup.requests,

@@ -63,11 +63,14 @@ export class RoutingTable {
     return this.#size
   }
 
+  /** Contacts that are not flagged as stale. */
+  get live(): number {
+    return this.#liveBeyond(-1)
+  }
+
   /** The prefix length of the deepest bucket that holds a contact: the closest neighbour's; -1 for an empty table. */
   get depth(): number {
-    let depth = this.#buckets.length - 1
-    while (depth >= 0 && (this.#buckets[depth]?.size ?? 0) === 0) depth--
-    return depth
+    return this.#buckets.findLastIndex((bucket) => (bucket?.size ?? 0) > 0)
   }
 
   /** Takes in a contact that has just answered a DHT request; never one that was merely heard of. */

@@ -182,6 +182,6 @@ export class StoreAtClosest implements Operation<StoreOutcome> {
 }
 
 /** Whether the peer found fault with what was to be stored, and not with itself. */
-function isOurFault({ type, reason = '' }: RpcFailure): boolean {
+export function isOurFault({ type, reason = '' }: RpcFailure): boolean {
   return type === 'refused' && /^(stale|invalid|expired|too-large): /.test(reason)
 }

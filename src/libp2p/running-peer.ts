@@ -251,7 +251,8 @@ export class RunningPeer {
       clock: this.#clock,
       random: systemRandom,
       k,
-      contacts: () => this.node.table.size,
+      // Who slept long has a table full of the dead, and must come back through its bootstrap peers.
+      contacts: () => this.node.table.live,
       seeds: async (signal) => {
         const found = await this.#seeds.find(signal)
         return [...found, ...this.node.savedContacts()].filter(({ id }) => id !== this.node.self.id)

@@ -23,6 +23,7 @@ import { OperationRunner } from './operation-runner.ts'
 import { ExpiryDuty, Persistence, SaveContactsDuty } from './persistence.ts'
 import { type FindProvidersOptions, type ProvideResult, Providers } from './providers.ts'
 import { Replication } from './replication.ts'
+import { RetryDuty } from './retry-duty.ts'
 import { Server } from './server.ts'
 import {
   type GetOptions,
@@ -88,7 +89,8 @@ export class KademliaNode {
       options,
       ...(init.rttPeersMax === undefined ? {} : { peersMax: init.rttPeersMax }),
     })
-    this.#membership = new Membership({ ports, table: this.table, rtt, self })
+    const onChanged = (): void => this.#maintenance.rearm()
+    this.#membership = new Membership({ ports, table: this.table, rtt, self, onSuspect: onChanged })
     this.#runner = new OperationRunner(ports, this.#membership, options.operationsMax)
     const timing: RequestTiming = {
       timeoutMs: (contact) => rtt.timeoutMs(contact.id),
@@ -97,7 +99,7 @@ export class KademliaNode {
     const parts = {
       self: () => this.#self,
       isServer: () => this.#mode === 'server',
-      onChanged: () => this.#maintenance.rearm(),
+      onChanged,
       options,
       ports,
       validators,
@@ -107,16 +109,13 @@ export class KademliaNode {
       runner: this.#runner,
     }
     this.#lookups = new Lookups(parts)
-    this.#replication = new Replication({ ...parts, lookups: this.#lookups })
+    const catchUp = (key: Uint8Array): void => void this.#values.catchUp(key)
+    this.#replication = new Replication({ ...parts, lookups: this.#lookups, catchUp })
     this.#handOver = new HandOver(parts)
     this.#server = new Server({ ...parts, providers: this.providerRecords })
-    this.#values = new Values({ ...parts, lookups: this.#lookups, replication: this.#replication })
-    this.#providers = new Providers({
-      ...parts,
-      lookups: this.#lookups,
-      store: this.providerRecords,
-      replication: this.#replication,
-    })
+    const stored = { ...parts, lookups: this.#lookups, replication: this.#replication }
+    this.#values = new Values(stored)
+    this.#providers = new Providers({ ...stored, store: this.providerRecords })
     this.#watching = new Watching({ ...parts, lookups: this.#lookups })
     this.#persistence = new Persistence(ports, this.records)
     this.#saving = new SaveContactsDuty({
@@ -350,6 +349,7 @@ export class KademliaNode {
       refresh,
       this.#handOver,
       ...this.#replication.duties,
+      new RetryDuty({ table: this.table, ask: (contact) => this.#membership.retry(contact) }),
       new ExpiryDuty(this.#ports, this.records, this.providerRecords),
       this.#saving,
     ]

@@ -20,16 +20,20 @@ export class Membership {
   /** Probes under way, by the peer's id; at most `PROBES_MAX`. */
   #probes: Map<string, Cancel> | undefined
   #request: RpcRequest
+  readonly #onSuspect: () => void
 
   constructor(init: {
     ports: Ports
     table: RoutingTable
     rtt: RttEstimator
     self: Contact
+    /** A contact in the table has failed. */
+    onSuspect: () => void
   }) {
     this.#ports = init.ports
     this.#table = init.table
     this.#rtt = init.rtt
+    this.#onSuspect = init.onSuspect
     // A look for ourselves tells that the peer speaks the protocol, and what every implementation answers.
     this.#request = { type: 'find-node', key: init.self.idBytes, target: init.self.key }
   }
@@ -47,7 +51,7 @@ export class Membership {
       case 'unreachable':
       case 'malformed': {
         this.#rtt.failed(to.id)
-        this.#table.failed(to.id, to.key, now)
+        if (this.#table.failed(to.id, to.key, now).type !== 'unknown') this.#onSuspect()
         return
       }
       case 'refused': // it answered, only not as we wished
@@ -66,6 +70,18 @@ export class Membership {
     if (!this.#table.wants(contact, now)) return
     this.#probe(contact, (isAlive, at) => {
       if (isAlive) this.#follow(this.#table.offer(contact, at), contact)
+    })
+  }
+
+  /** Asks a contact that failed whether it is back; resolves when that is known. */
+  retry(contact: Contact): Promise<void> {
+    return new Promise((resolve) => {
+      const isSent = this.#probe(contact, (isAlive, at) => {
+        if (isAlive) this.#offer(contact, at)
+        else this.#table.failed(contact.id, contact.key, at)
+        resolve()
+      })
+      if (!isSent) resolve()
     })
   }
 
@@ -103,10 +119,11 @@ export class Membership {
     })
   }
 
-  #probe(contact: Contact, ended: (isAlive: boolean, now: Instant) => void): void {
+  /** Sends a probe; `false` if it was not sent, as too many are under way or one to this peer is. */
+  #probe(contact: Contact, ended: (isAlive: boolean, now: Instant) => void): boolean {
     this.#probes ??= new Map()
     const probes = this.#probes
-    if (probes.size >= PROBES_MAX || probes.has(contact.id)) return
+    if (probes.size >= PROBES_MAX || probes.has(contact.id)) return false
     const { clock, network } = this.#ports
     const sentAt = clock.now()
     const deadline = sentAt + this.#rtt.timeoutMs(contact.id)
@@ -118,5 +135,6 @@ export class Membership {
       ended(outcome.ok || outcome.failure.type === 'refused', now)
     })
     probes.set(contact.id, cancel)
+    return true
   }
 }

@@ -27,6 +27,8 @@ export interface ReplicationInit {
   readonly records: RecordStore
   readonly runner: OperationRunner
   readonly lookups: Lookups
+  /** Brings the own copy of a key up to date, for others hold a newer one. */
+  readonly catchUp: (key: Uint8Array) => void
 }
 
 const CURSOR_KEYS = {
@@ -120,9 +122,14 @@ export class Replication {
       this.#takeHeld(first, region, (held) => this.#isDue(held, now))
     const result = await this.#run(first, take, { selfHolds: true })
     if (result === undefined) return undefined
-    for (const { item, acknowledged, wanted, selfIsNear } of result.items) {
+    for (const { item, acknowledged, wanted, selfIsNear, isOutdated } of result.items) {
       const { request, target } = item
       if (request.type !== 'put-value' || records.get(request.key, now) === undefined) continue
+      if (isOutdated) {
+        if (selfIsNear) this.#init.catchUp(request.key)
+        else this.#release(request.key)
+        continue
+      }
       // Whoever is no longer one of the k closest, and has seen k others take the value over, is done with it.
       if (!selfIsNear && wanted >= options.k && acknowledged >= wanted) this.#release(request.key)
       else records.put({ record: request.record, target, origin: 'replica', now }) // as if it had arrived

@@ -2,9 +2,9 @@ import { unreachable } from '../core/assert.ts'
 import type { Contact } from '../core/contact.ts'
 import { bytesEqual, type Key } from '../core/key.ts'
 import {
-  FULL_LIFE_RANK_PER_K,
   PROVIDER_KEY_BYTES_MAX,
   RECORD_KEY_BYTES_MAX,
+  REPLICA_RANK_PER_K,
   REQUEST_KEY_BYTES_MAX,
 } from '../core/limits.ts'
 import type { RpcOutcome, RpcRequest, RpcResponse } from '../core/message.ts'
@@ -140,15 +140,15 @@ export class Server {
   }
 
   /**
-   * One of the k closest is a replica. A peer farther off keeps a cached copy: it goes before replicas when room is wanted,
-   * and beyond a few times k its life halves with every peer between (Kademlia, section 2.3, which gives no formula;
-   * rust-libp2p takes this one, from k on). Who caches for being a reader shortens the life of its copy itself.
+   * Who knows less than k peers nearer to the key is one of its replicas; so is who knows somewhat more, for tables name the
+   * dead as well. The next replication shows a replica that is none, and releases its copy. A peer farther off keeps a
+   * cached copy, whose life halves with every peer between (Kademlia, section 2.3, which gives no formula; rust-libp2p takes
+   * this one). Who caches for being a reader shortens the life of its copy itself.
    */
   #place(target: Key): { origin: RecordOrigin; lifetimeMs: number } {
     const { k, recordLifetimeMs } = this.#options
-    const nearer = this.#table.nearerThanSelf(target)
-    if (nearer < k) return { origin: 'replica', lifetimeMs: recordLifetimeMs }
-    const beyond = Math.max(0, nearer - FULL_LIFE_RANK_PER_K * k + 1)
+    const beyond = this.#table.nearerThanSelf(target) - REPLICA_RANK_PER_K * k + 1
+    if (beyond <= 0) return { origin: 'replica', lifetimeMs: recordLifetimeMs }
     return { origin: 'cached', lifetimeMs: recordLifetimeMs / 2 ** beyond }
   }
 

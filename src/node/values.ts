@@ -151,6 +151,18 @@ export class Values {
     return this.#getResult(key, target, outcome, ports.clock.now() - startedAt)
   }
 
+  /**
+   * Reads a key of which others hold a newer value, which then takes the place of the own copy. Where that fails, the next
+   * replication finds it out again.
+   */
+  async catchUp(key: Uint8Array): Promise<void> {
+    try {
+      await this.get(key, {})
+    } catch (error) {
+      if (!(error instanceof KadmiumError)) throw error // not found, busy, or this peer is stopping
+    }
+  }
+
   /** Refuses a conditional write at once if the own copy tells that it is late. */
   #checkVersion(key: Uint8Array, ifVersion: number | undefined): void {
     const { records, ports } = this.#init

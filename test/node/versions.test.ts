@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { at, holders } from '../support/holders.ts'
+import { keyFromDigest } from '../../src/core/key.ts'
+import { at, holders, trueClosest } from '../support/holders.ts'
 import { signedValue } from '../support/values.ts'
-import { VirtualNetwork } from '../support/virtual-network.ts'
+import { sha256, VirtualNetwork } from '../support/virtual-network.ts'
 
 const HOUR = 3_600_000
 
@@ -69,5 +70,32 @@ describe('versions', () => {
     await expect(network.clock.until(late)).rejects.toMatchObject({ code: 'ERR_STALE_WRITE' })
     expect(node.records.get(MUTABLE, network.clock.wallClock())).toBeUndefined()
     expect(node.status().publications).toBe(0)
+  })
+
+  it('are not kept by a peer that holds an old one and is none of the closest any more', async () => {
+    const network = new VirtualNetwork()
+    const peers = await network.spawnMany(20, { k: 3 })
+    const value = (text: string, version: number) =>
+      signedValue(MUTABLE, 'writer', { value: text, version })
+    await network.clock.until(at(peers, 1).node.put(MUTABLE, value('new', 2), { keep: false }))
+    const near = holders(network, MUTABLE)
+    // Somebody who was one of the closest in its half of a divided network, say.
+    const stray = trueClosest(network, MUTABLE, 6).find(({ id }) => !near.includes(id))
+    const { node } = network.peers.get(stray?.id ?? '') ?? at(peers, 0)
+    const old = { key: MUTABLE, value: value('old', 1) }
+    const target = keyFromDigest(sha256(MUTABLE))
+    node.answer(
+      at(peers, 2).node.self,
+      { type: 'put-value', key: MUTABLE, target, record: old },
+      () => undefined,
+    )
+    const held = () => node.records.get(MUTABLE, network.clock.wallClock())?.version
+    expect(held()).toBe(1)
+    await network.clock.pass(2 * HOUR)
+    expect(held()).toBeUndefined()
+    for (const id of near) {
+      const holder = network.peers.get(id)?.node
+      expect(holder?.records.get(MUTABLE, network.clock.wallClock())?.version).toBe(2)
+    }
   })
 })
