@@ -18,7 +18,10 @@ export interface LookupSample {
   readonly durationMs: number
 }
 
-/** Looks up random keys, one after the other, from random living peers. */
+/** Lookups under way at once: they do not touch one another, and less virtual time passes. */
+const AT_ONCE = 100
+
+/** Looks up random keys from random living peers. */
 export async function measureLookups(
   world: World,
   count: number,
@@ -27,11 +30,14 @@ export async function measureLookups(
   const { sim } = world
   const random = new SeededRandom(sim.seed, purpose)
   const samples: LookupSample[] = []
-  for (let i = 0; i < count; i++) {
-    const peer = random.pick(sim.oracle.peers)
-    const sample = await sim.until(lookUp(sim, peer, random.bytes(32)))
-    world.count(sample.recall === 1)
-    samples.push(sample)
+  for (let done = 0; done < count; done += AT_ONCE) {
+    const group = Array.from({ length: Math.min(AT_ONCE, count - done) }, () =>
+      lookUp(sim, random.pick(sim.oracle.peers), random.bytes(32)),
+    )
+    for (const sample of await sim.until(Promise.all(group))) {
+      world.count(sample.recall === 1)
+      samples.push(sample)
+    }
   }
   return samples
 }

@@ -48,6 +48,8 @@ export interface SimulationOptions {
   readonly gets: number
   /** Share of peers that a crash takes. */
   readonly share: number
+  /** How often buckets are refreshed. Minutes. */
+  readonly refresh: number
   /** Whether held values are replicated. */
   readonly replication: boolean
   /** Scenario runs of a soak, with seeds from `seed` on. */
@@ -95,6 +97,7 @@ export const OPTION_RULES: Readonly<Record<OptionName, OptionRule>> = {
   lookups: { default: 1000, min: 0, max: 10_000_000, whole: true, help: 'lookups measured' },
   gets: { default: 1, min: 0, max: 10_000, help: 'gets a second, of all together' },
   share: { default: 0.5, min: 0, max: 0.99, help: 'share of peers that crash' },
+  refresh: { default: 60, min: 1, max: 1_440, help: 'refresh of buckets, minutes' },
   replication: { default: true, help: 'whether held values are replicated' },
   runs: { default: 10, min: 1, max: 100_000, whole: true, help: 'seeds of a soak' },
   setup: { default: 'R1', choices: ['R1', 'R4', 'R6', 'R7'], help: 'the published experiment' },

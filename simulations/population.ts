@@ -14,6 +14,9 @@ const SEEDS = 3
 /** A newcomer whose seeds all failed tries others after this. ms. */
 const JOIN_AGAIN_MS = 30_000
 
+/** Peers with too few contacts join again so often. ms. */
+const REJOIN_MS = 10 * MINUTE
+
 /** Groups of peers that join at once in a cold start. */
 const COLD_GROUP = 64
 
@@ -77,12 +80,29 @@ export class Churn {
 
   /** Begins: those who are up have lived for a while, so that they stay for a residual session. */
   start(): void {
+    this.#lookAfterTheLost()
     if (this.#trace !== undefined) this.#play(this.#trace)
     else if (this.sessions.meanMs !== Infinity) {
       for (const peer of this.#sim.oracle.peers) {
         this.#leaveAfter(peer, this.sessions.drawResidual(this.#random))
       }
     }
+  }
+
+  /**
+   * A peer that knows fewer than k others joins again now and then, as a real one does through its bootstrap peers
+   * (src/libp2p/joiner.ts): who came through seeds that have died is lost without.
+   */
+  #lookAfterTheLost(): void {
+    const sim = this.#sim
+    sim.after(REJOIN_MS, () => {
+      for (const peer of sim.oracle.peers) {
+        if ((peer.node?.table.live ?? 0) < Math.min(sim.options.k, sim.oracle.size - 1)) {
+          void this.#tryAgain(peer)
+        }
+      }
+      this.#lookAfterTheLost()
+    })
   }
 
   /** From now on everybody stays. */

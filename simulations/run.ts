@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { KadmiumError } from '../src/core/errors.ts'
 import { resolveOptions } from '../src/core/options.ts'
 import { Draft } from './draft.ts'
@@ -38,7 +39,7 @@ export async function runScenario(
   const options = resolveSimulation(given, scenario.defaults)
   const startedAt = process.hrtime.bigint()
   const draft = new Draft()
-  const { world, events } = makeWorld(options, draft, hooks)
+  const { world, events, digest } = makeWorld(options, draft, hooks)
   await scenario.run(world)
   const { figures, checks, plots } = draft
   return {
@@ -46,7 +47,7 @@ export async function runScenario(
     scenario: name,
     seed: options.seed,
     options: { ...options },
-    digest: world.sim.trace.digest(),
+    digest: digest(),
     figures,
     checks,
     plots,
@@ -81,6 +82,7 @@ export function makeSimulator(options: SimulationOptions): Simulator {
       k,
       alpha,
       widenTo: widen,
+      refreshIntervalMs: Math.max(60_000, Math.round(options.refresh * 60_000)),
       contactsPerResponse: contacts,
       ipDiversity: false,
       ...(timeouts === 'fixed' ? fixed : {}),
@@ -102,7 +104,7 @@ function makeWorld(
   options: SimulationOptions,
   draft: Draft,
   { onProgress, signal }: RunHooks,
-): { world: World; events: () => number } {
+): { world: World; events: () => number; digest: () => string } {
   const state = { phase: 'start', end: undefined as number | undefined, done: 0, succeeded: 0 }
   const sims: Simulator[] = []
   const tell = (sim: Simulator): void => {
@@ -116,8 +118,8 @@ function makeWorld(
       sim,
     })
   }
-  const another = (): Simulator => {
-    const sim = makeSimulator(options)
+  const another = (changed: Partial<SimulationOptions> = {}): Simulator => {
+    const sim = makeSimulator({ ...options, ...changed })
     sim.onProgress = () => tell(sim)
     sims.push(sim)
     return sim
@@ -137,5 +139,12 @@ function makeWorld(
       if (succeeded) state.succeeded += 1
     },
   }
-  return { world, events: () => sims.reduce((sum, one) => sum + one.events, 0) }
+  return {
+    world,
+    events: () => sims.reduce((sum, one) => sum + one.events, 0),
+    digest: () => {
+      const digests = sims.map(({ trace }) => trace.digest()).join()
+      return createHash('sha256').update(digests).digest('hex')
+    },
+  }
 }

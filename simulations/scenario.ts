@@ -21,8 +21,8 @@ export interface World {
   readonly options: SimulationOptions
   readonly sim: Simulator
   readonly draft: Draft
-  /** A second network by the same options, for a comparison; nothing has started in it. */
-  another(): Simulator
+  /** A second network by the same options, or some others; nothing has started in it. */
+  another(changed?: Partial<SimulationOptions>): Simulator
   /** Says what begins now, and when it ends if that is known. ms of virtual time. */
   phase(name: string, end?: number): void
   /** Counts an operation for the running success rate. */

@@ -4,6 +4,18 @@ import { crash } from './scenarios/crash.ts'
 import { hotkey } from './scenarios/hotkey.ts'
 import { join } from './scenarios/join.ts'
 import { lookup } from './scenarios/lookup.ts'
+import { partition } from './scenarios/partition.ts'
+import { replicate } from './scenarios/replicate.ts'
+import { soak } from './scenarios/soak.ts'
 
 /** All scenarios, in the order in which they are told of. */
-export const SCENARIOS: readonly Scenario[] = [lookup, churn, crash, join, hotkey]
+export const SCENARIOS: readonly Scenario[] = [
+  lookup,
+  churn,
+  crash,
+  partition,
+  join,
+  hotkey,
+  replicate,
+  soak,
+]

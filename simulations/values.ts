@@ -1,3 +1,4 @@
+import { KadmiumError } from '../src/core/errors.ts'
 import { type Key, keyFromDigest, toHex } from '../src/core/key.ts'
 import { sha256Key } from '../src/core/record-key.ts'
 import { SeededRandom } from './engine/random.ts'
@@ -42,9 +43,7 @@ export async function putValues(world: World, count: number): Promise<PutValue[]
     const group = Array.from({ length: size }, async () => {
       const value = random.bytes(VALUE_BYTES)
       const key = sha256Key(sim.hash(value))
-      const { node } = random.pick(sim.oracle.peers)
-      const result = await node?.put(key, value, { keep: false })
-      const isStored = result !== undefined && result.stored.length > 0
+      const isStored = await isAcknowledged(random.pick(sim.oracle.peers), key, value)
       world.count(isStored)
       if (isStored) values.push({ key, target: keyFromDigest(sim.hash(key)), value })
     })
@@ -53,8 +52,20 @@ export async function putValues(world: World, count: number): Promise<PutValue[]
   return values
 }
 
+async function isAcknowledged(peer: SimPeer, key: Uint8Array, value: Uint8Array): Promise<boolean> {
+  try {
+    return ((await peer.node?.put(key, value, { keep: false }))?.stored.length ?? 0) > 0
+  } catch (error) {
+    if (!(error instanceof KadmiumError)) throw error // no quorum, or nobody reached
+    return false
+  }
+}
+
 /** The living peers that hold a value, nearest first. */
-export function holdersOf(sim: Simulator, { key, target }: PutValue): SimPeer[] {
+export function holdersOf(
+  sim: Simulator,
+  { key, target }: Pick<PutValue, 'key' | 'target'>,
+): SimPeer[] {
   return sim.oracle
     .closest(target, HOLDERS_PER_K * sim.options.k)
     .filter((peer) => peer.node?.records.get(key, peer.wallClock()) !== undefined)
@@ -74,8 +85,8 @@ export async function getValue(
   let found: Uint8Array | undefined
   try {
     found = (await node?.get(value.key))?.value
-  } catch {
-    // Not found, or no peers: counted below.
+  } catch (error) {
+    if (!(error instanceof KadmiumError)) throw error // not found, or no peers: counted below
   }
   if (peer.incarnation !== incarnation) return // whoever asked has died
   if (!held) counts.lost += 1

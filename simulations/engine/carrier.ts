@@ -2,6 +2,7 @@ import { Contact } from '../../src/core/contact.ts'
 import { keyFromDigest } from '../../src/core/key.ts'
 import type { RpcOutcome, RpcRequest } from '../../src/core/message.ts'
 import type { Hash } from '../../src/core/ports.ts'
+import { FrameDecoder } from '../../src/wire/framing.ts'
 import { type DecodeContext, decodeAnswer, decodeRequest } from '../../src/wire/message-decoder.ts'
 import { type Encoding, encodeAnswer, encodeRequest } from '../../src/wire/message-encoder.ts'
 import { decodePeer } from '../../src/wire/peer-codec.ts'
@@ -49,7 +50,7 @@ export class WireCarrier implements Carrier {
     const bytes = encodeRequest(request, ENCODING)
     this.bytes = bytes.length
     try {
-      return decodeRequest(bytes, this.#context).request
+      return decodeRequest(unframed(bytes), this.#context).request
     } catch (error) {
       if (error instanceof WireError) return undefined
       throw error
@@ -60,7 +61,7 @@ export class WireCarrier implements Carrier {
     const bytes = encodeAnswer(request, outcome, ENCODING, true)
     this.bytes = bytes.length
     try {
-      return decodeAnswer(bytes, request, this.#context).outcome
+      return decodeAnswer(unframed(bytes), request, this.#context).outcome
     } catch (error) {
       if (!(error instanceof WireError)) throw error
       return { ok: false, failure: { type: 'malformed', reason: error.message } }
@@ -70,6 +71,15 @@ export class WireCarrier implements Carrier {
 
 /** As two Kadmium peers speak to one another. */
 const ENCODING: Encoding = { framed: true, kadmium: true, timeReceived: '' }
+
+/** The message as a stream's reader gets it. */
+function unframed(bytes: Uint8Array): Uint8Array {
+  const decoder = new FrameDecoder(bytes.length)
+  decoder.push(bytes)
+  const message = decoder.next()
+  if (message === undefined) throw new WireError('a frame that does not end')
+  return message
+}
 
 /** A peer that the simulation does not have: made up by a liar. */
 function stranger(idBytes: Uint8Array, addresses: readonly Uint8Array[], hash: Hash): Contact {

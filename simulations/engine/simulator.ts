@@ -167,6 +167,15 @@ export class Simulator implements PeerHost {
     if (peer.node === node) this.kill(peer)
   }
 
+  /** The network's faults end: nothing is lost, doubled or slow any more. */
+  calm(): void {
+    this.network.calm()
+    for (const peer of this.peers) {
+      peer.extraDelayMs = 0
+      peer.diskSlowness = 1
+    }
+  }
+
   /** Does something at a moment of virtual time. */
   at(time: number, action: () => void): void {
     const order = eventOrder(0, this.#worldEvents++)

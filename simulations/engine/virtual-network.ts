@@ -64,13 +64,20 @@ export class VirtualNetwork {
   /** In order; the first verdict other than `pass` counts. */
   readonly rules: LinkRule[] = []
   readonly #init: NetworkInit
+  #model: NetworkModel
 
   constructor(init: NetworkInit) {
     this.#init = init
+    this.#model = init.model
   }
 
   get model(): NetworkModel {
-    return this.#init.model
+    return this.#model
+  }
+
+  /** From now on nothing is lost or doubled. */
+  calm(): void {
+    this.#model = { ...this.#model, loss: 0, duplication: 0 }
   }
 
   /** See `PeerHost.send`. */
@@ -95,7 +102,8 @@ export class VirtualNetwork {
 
   /** Lets a request set out. */
   #dispatch(call: Call): void {
-    const { model, loss } = this.#init
+    const { loss } = this.#init
+    const model = this.#model
     const { from, target } = call
     const delay = target === undefined ? undefined : this.#transit(from, target)
     if (target === undefined || delay === undefined) {
@@ -188,7 +196,8 @@ export class VirtualNetwork {
 
   /** The receiver is gone. */
   #nobodyThere(call: Call, target: SimPeer): void {
-    const { model, now } = this.#init
+    const { now } = this.#init
+    const model = this.#model
     const back = now() + this.#latency(target, call.from)
     if (model.deadPeers === 'refusal' && back < call.deadline) {
       this.#timeout(call, back, UNREACHABLE)
@@ -199,7 +208,7 @@ export class VirtualNetwork {
 
   /** Nothing will come back: the deadline, or the end of the attempt to connect if that is earlier. */
   #expire(call: Call): void {
-    const dialEnd = call.sentAt + this.#init.model.dialTimeoutMs
+    const dialEnd = call.sentAt + this.#model.dialTimeoutMs
     if (dialEnd < call.deadline) this.#timeout(call, dialEnd, NO_CONNECTION)
     else this.#timeout(call, call.deadline, TIMEOUT)
   }
@@ -218,7 +227,8 @@ export class VirtualNetwork {
 
   /** How long a message takes; `undefined`: it is lost. */
   #transit(from: SimPeer, to: SimPeer): number | undefined {
-    const { model, loss, now } = this.#init
+    const { loss, now } = this.#init
+    const model = this.#model
     if (loss.chance(model.loss)) return undefined
     let delay = this.#latency(from, to)
     for (const rule of this.rules) {
@@ -233,7 +243,8 @@ export class VirtualNetwork {
   }
 
   #latency(from: SimPeer, to: SimPeer): number {
-    const { model, jitter } = this.#init
+    const { jitter } = this.#init
+    const model = this.#model
     return (
       model.latency.oneWayMs(from.index, to.index, jitter) + from.extraDelayMs + to.extraDelayMs
     )

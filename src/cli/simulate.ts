@@ -46,6 +46,7 @@ const SCENARIO_OPTIONS: readonly (readonly [name: string, help: string])[] = [
   ['lookups', 'lookups measured'],
   ['gets', 'gets a second, of all peers together'],
   ['share', 'share of peers that crash'],
+  ['refresh', 'refresh of buckets, minutes'],
   ['replication', 'on or off'],
   ['runs', 'seeds of a soak'],
   ['setup', 'the published experiment: R1, R4, R6 or R7'],

@@ -1,0 +1,150 @@
+import { keyFromDigest } from '../../src/core/key.ts'
+import { partition } from '../engine/link-rules.ts'
+import { SeededRandom } from '../engine/random.ts'
+import type { Simulator } from '../engine/simulator.ts'
+import { checkInvariants, InvariantError } from '../invariants.ts'
+import { checkLiveness } from '../liveness.ts'
+import { exponentialSessions } from '../models/churn.ts'
+import type { SimulationOptions } from '../options.ts'
+import { Churn, startNetwork } from '../population.ts'
+import type { Scenario, World } from '../scenario.ts'
+import { type GetCounts, getValue, holdersOf, type PutValue, putValues } from '../values.ts'
+
+const MINUTE = 60_000
+const HOUR = 60 * MINUTE
+
+/** How long all faults are on. */
+const TROUBLE_MS: number = 40 * MINUTE
+
+/** How long a network has to heal: an interval of replication and of refresh, and what they take. */
+const HEAL_MS: number = 2.25 * HOUR
+
+/** The invariants are checked so often while time passes. */
+const CHECK_MS: number = 2 * MINUTE
+
+/**
+ * Does anything break that never may? Each run draws a network from its seed: size, k, alpha, latencies, loss, duplicates,
+ * slow disks, wrong clocks; then peers come and go, many crash at once, the network is cut and mended, values are put and
+ * read all the while. Then the faults stop.
+ *
+ * Must hold: the invariants at any time, and after the healing time that tables are complete, lookups right, every value that
+ * somebody still held found, and the network one. A broken run prints the command that replays it alone.
+ */
+export const soak: Scenario = {
+  name: 'soak',
+  question: 'whether anything breaks that never may, under all faults at once',
+  defaults: { runs: 10 },
+  async run(world) {
+    const { options, draft } = world
+    let broken = 0
+    let events = 0
+    for (let i = 0; i < options.runs; i++) {
+      const seed = options.seed + i
+      world.phase(`seed ${seed}`)
+      const drawn = draw(seed)
+      const sim = world.another({ ...drawn, seed })
+      try {
+        await live({ ...world, sim, options: { ...options, ...drawn, seed } })
+      } catch (error) {
+        if (!(error instanceof InvariantError)) throw error
+        broken += 1
+        const replay = `kad simulate soak --seed ${seed} --runs 1`
+        draft.check(`seed ${seed}`, false, `${error.message}; to see it again: ${replay}`)
+      }
+      world.count(broken === 0)
+      events += sim.events
+    }
+    draft.figure('runs', options.runs, '')
+    draft.figure('broken', broken, '')
+    draft.figure('events', events, '')
+    draft.check('no invariant is broken', broken === 0, `${broken} of ${options.runs} seeds`)
+  },
+}
+
+/** What a seed's network is like. */
+function draw(seed: number): Partial<SimulationOptions> {
+  const random = new SeededRandom(seed, 'soak')
+  const k = random.pick([4, 8, 20])
+  return {
+    peers: 20 + random.below(100),
+    k,
+    alpha: 1 + random.below(5),
+    widen: random.pick([0, 1, 3]),
+    contacts: Math.min(40, 2 * k),
+    latency: random.pick(['constant:50', 'uniform:5-400', 'lognormal', 'coordinates']),
+    loss: random.pick([0, 0.01, 0.05]),
+    duplication: random.pick([0, 0.02]),
+    slow: random.pick([0, 0.05]),
+    start: random.pick(['warm', 'cold'] as const),
+    network: random.pick(['virtual', 'virtual', 'wire'] as const),
+    values: 5 + random.below(20),
+  }
+}
+
+async function live(world: World): Promise<void> {
+  const { sim, options } = world
+  const random = new SeededRandom(sim.seed, 'trouble')
+  await startNetwork(world)
+  for (const peer of sim.peers) {
+    if (random.chance(0.1)) peer.diskSlowness = 500
+    if (random.chance(0.1)) peer.skewMs = (random.fraction() - 0.5) * 8 * MINUTE
+    if (random.chance(0.1)) peer.clockRate = 1 + (random.fraction() - 0.5) / 1_000
+  }
+  const values = await putValues(world, options.values)
+  const churn = new Churn(world, exponentialSessions((5 + random.below(60)) * MINUTE))
+  churn.start()
+  const gets: GetCounts = { possible: 0, succeeded: 0, lost: 0, wrong: 0 }
+  for (let i = 0; i < 40; i++) {
+    sim.at(sim.now + random.fraction() * TROUBLE_MS, () => {
+      const value = values[random.below(values.length)]
+      if (value !== undefined) void getValue(world, value, random, gets)
+    })
+  }
+  scheduleFaults(sim, random)
+  await passChecked(sim, TROUBLE_MS)
+  churn.stop()
+  sim.network.rules.length = 0
+  sim.calm()
+  const standing = values.filter((value) => isHeldFor(sim, value, HEAL_MS))
+  await passChecked(sim, HEAL_MS)
+  if (gets.wrong > 0) throw new InvariantError('I7', `${gets.wrong} gets gave a wrong value`)
+  await checkLiveness(sim, standing, random)
+}
+
+/** Whether a copy lives on so long by itself: that of a reader, who caches, may not, and is no promise. */
+function isHeldFor(sim: Simulator, value: PutValue, ms: number): boolean {
+  return holdersOf(sim, value).some((peer) => {
+    const held = peer.node?.records.get(value.key, peer.wallClock())
+    return held !== undefined && held.expiresAt - peer.wallClock() > ms
+  })
+}
+
+/** A crash of up to a third, and a cut of a few minutes. */
+function scheduleFaults(sim: Simulator, random: SeededRandom): void {
+  sim.after(random.fraction() * TROUBLE_MS, () => {
+    const share = random.fraction() / 3
+    for (const peer of random.sample(sim.oracle.peers, Math.floor(share * sim.oracle.size))) {
+      sim.kill(peer, { disk: random.chance(0.5) ? 'kept' : 'lost' })
+    }
+  })
+  sim.after((random.fraction() * TROUBLE_MS) / 2, () => {
+    const bit = random.below(8)
+    const rule = partition((peer) => {
+      const key = sim.peers[peer]?.contact.key ?? keyFromDigest(new Uint8Array(32))
+      return (((key[0] as number) >> bit) & 1) as 0 | 1 // keys are not empty
+    })
+    sim.network.rules.push(rule)
+    sim.after(random.fraction() * 10 * MINUTE, () => {
+      const index = sim.network.rules.indexOf(rule)
+      if (index >= 0) sim.network.rules.splice(index, 1)
+    })
+  })
+}
+
+async function passChecked(sim: Simulator, ms: number): Promise<void> {
+  const end = sim.now + ms
+  while (sim.now < end) {
+    await sim.run(Math.min(end, sim.now + CHECK_MS))
+    checkInvariants(sim)
+  }
+}
