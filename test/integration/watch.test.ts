@@ -3,6 +3,8 @@ import { once } from 'node:events'
 import { resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { parseApiAddress } from '../../src/api/address.ts'
+import { connectKadmium } from '../../src/api/client.ts'
 import { contactsOf, Daemons, kad, type RunningDaemon, until } from '../support/kad.ts'
 
 const KAD = resolve(import.meta.dirname, '../../dist/bin/kad.js')
@@ -121,6 +123,25 @@ describe('kad watch', () => {
     await put('for visitors', 2)
     await watcher.until('for visitors')
     expect(await watcher.interrupt()).toBe(130)
+  })
+
+  it('is a stream of the API, which the typed client reads', async () => {
+    const client = connectKadmium(parseApiAddress(daemon(1).api))
+    const ending = new AbortController()
+    const told: unknown[] = []
+    await kad(['put', 'api', '1', '--api', daemon(4).api])
+    for await (const { event } of client.watch({ key: 'api' }, { signal: ending.signal })) {
+      if (event.case !== 'value') throw new Error(`told of ${event.case}`)
+      told.push([Buffer.from(event.value.value).toString(), event.value.initial])
+      if (told.length === 3) break
+      await kad(['put', 'api', String(told.length + 1), '--api', daemon(4).api])
+    }
+    ending.abort()
+    expect(told).toEqual([
+      ['1', true],
+      ['2', false],
+      ['3', false],
+    ])
   })
 
   it('says what is wrong: an unknown kind, the time over, no daemon', async () => {
