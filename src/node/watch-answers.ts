@@ -64,6 +64,14 @@ export class WatchAnswers {
       now,
     })
     this.#armSweep()
+    const refusal = result.type === 'refused' ? result.reason : undefined
+    this.#ports.observer?.observe({
+      type: 'request-received',
+      at: now,
+      from,
+      request: 'watch',
+      refusal,
+    })
     if (result.type === 'refused') {
       reply(refused(result.reason))
       return
