@@ -1,8 +1,9 @@
-// Builds dist/: the library by tsc, the command line by esbuild.
+// Builds dist/: the library by tsc, the command line by esbuild, the dashboard by Vite.
 //
 //   dist/src, dist/simulations   one module per source module, with declarations
 //   dist/bin/kad.js              the executable, in syntax that any Node since 12 can parse
 //   dist/cli/main.js, chunk-*    the command line in a few files: one command loads what it needs
+//   dist/dashboard               the page that the daemon serves, bundled by Vite with all it needs
 //
 // The command line is bundled because a thin client that answers within a blink cannot afford to
 // open two hundred files of its dependencies. Whatever it imports dynamically (the daemon and with
@@ -12,6 +13,7 @@ import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { build, type Plugin } from 'esbuild'
+import { build as buildPage } from 'vite'
 import manifest from '../package.json' with { type: 'json' }
 
 const root = resolve(import.meta.dirname, '..')
@@ -33,7 +35,7 @@ if (!process.argv.includes('--if-stale') || isStale()) {
 async function buildAll(): Promise<void> {
   rmSync(dist, { recursive: true, force: true })
   compileLibrary()
-  await Promise.all([bundleExecutable(), bundleCommandLine()])
+  await Promise.all([bundleExecutable(), bundleCommandLine(), bundleDashboard()])
   writeFileSync(stamp, '')
 }
 
@@ -82,6 +84,24 @@ async function bundleCommandLine(): Promise<void> {
         relative(outdir, join(dist, relative(root, path))).replace(/\.ts$/, '.js'),
       ),
     ],
+  })
+}
+
+async function bundleDashboard(): Promise<void> {
+  await buildPage({
+    root: join(root, 'src/dashboard'),
+    configFile: false,
+    logLevel: 'warn',
+    // The page may be served below any path.
+    base: './',
+    build: {
+      outDir: join(dist, 'dashboard'),
+      emptyOutDir: true,
+      target: 'es2022',
+      // Every file of its own: the page's policy allows nothing that is written inside another.
+      assetsInlineLimit: 0,
+      modulePreload: false,
+    },
   })
 }
 

@@ -7,6 +7,7 @@ import type { DhtEvent } from '../core/events.ts'
 import type { Observer } from '../core/ports.ts'
 import { LevelDbStorage } from '../storage/leveldb-storage.ts'
 import { type Config, resolveConfig } from './config.ts'
+import { dashboardAnswers } from './dashboard.ts'
 import { type DataDirectory, loadToken, openDataDirectory } from './data-directory.ts'
 import { healthAnswers } from './health-answers.ts'
 import { Peer } from './peer.ts'
@@ -83,7 +84,7 @@ async function startApis(
   peer: Peer,
   undo: (() => Promise<void>)[],
 ): Promise<string[]> {
-  const fallback = healthAnswers(peer)
+  const fallback = dashboardAnswers(healthAnswers(peer))
   const socket = { type: 'unix', path: directory.socket } as const
   const servers = [await ApiServer.listen({ peer, address: socket, fallback })]
   undo.push(() => closeAll(servers))

@@ -38,10 +38,16 @@ const layers: Readonly<Record<string, Layer>> = {
     builtins: true,
   },
   api: {
-    layers: ['api', 'core'],
+    layers: ['api', 'api/gen', 'core'],
     packages: [...connect, ...multiformats],
     builtins: true,
     typesOf: ['node'],
+  },
+  // What the browser loads: of the project it knows the messages of the API and nothing else.
+  dashboard: {
+    layers: ['dashboard', 'api/gen'],
+    packages: [/^preact(\/hooks)?$/, /^uplot(\/|$)/, /^@connectrpc\/connect(-web)?$/],
+    builtins: false,
   },
   daemon: {
     layers: ['daemon', 'api', 'libp2p', 'storage', 'node', 'core', 'wire', 'index.ts'],
@@ -73,7 +79,7 @@ const layers: Readonly<Record<string, Layer>> = {
     packages: libp2pFamily,
     builtins: true,
   },
-  bin: { layers: ['cli'], packages: [/^esbuild$/], builtins: true },
+  bin: { layers: ['cli'], packages: [/^esbuild$/, /^vite$/], builtins: true },
 }
 
 /** A command may start these, but only when it runs: loading them must not slow the others. */
@@ -96,7 +102,7 @@ describe('the layers', () => {
     const known = new Set(sourceFiles('src', 'bin', 'simulations').map((file) => file.path))
     const missing = files.flatMap((file) =>
       importsOf(file)
-        .filter(({ target }) => target?.endsWith('.ts') === true)
+        .filter(({ target }) => target !== undefined && /\.tsx?$/.test(target))
         .filter(({ target = '' }) => !known.has(target) && !target.includes('api/gen/'))
         .map(({ specifier }) => `${file.path} imports ${specifier}`),
     )
@@ -119,6 +125,8 @@ describe('the layers', () => {
     ['src/cli/a.ts', "import { start } from '../daemon/main.ts'"],
     ['src/cli/a.ts', "const name: string = 'libp2p'; await import(name)"],
     ['src/daemon/a.ts', "import { main } from '../cli/main.ts'"],
+    ['src/dashboard/a.tsx', "import type { ApiPeer } from '../api/peer.ts'"],
+    ['src/dashboard/a.tsx', "import { toHex } from '../core/key.ts'"],
     ['simulations/a.ts', "import { tcp } from '@libp2p/tcp'"],
   ])('are broken by %s: %s', (path, text) => {
     expect(violationsOf(parseSource(path, text))).toHaveLength(1)
@@ -128,6 +136,7 @@ describe('the layers', () => {
     ['src/core/a.ts', "import { concat } from 'uint8arrays/concat'"],
     ['src/api/a.ts', "import type { KademliaNode } from '../node/kademlia-node.ts'"],
     ['src/cli/a.ts', "const { start } = await import('../daemon/main.ts')"],
+    ['src/dashboard/a.tsx', "import { Kadmium } from '../api/gen/kadmium/v1/kadmium_pb.ts'"],
     ['simulations/a.ts', "import { drive } from '../src/node/driver.ts'"],
   ])('are kept by %s: %s', (path, text) => {
     expect(violationsOf(parseSource(path, text))).toEqual([])
@@ -165,9 +174,9 @@ function isAllowed(name: string, layer: Layer, imported: Import): boolean {
 
 /** `src/core/key.ts` is of the layer core, `bin/kad.ts` of bin. */
 function layerOf(path: string): string {
-  const [top = '', second = ''] = path.split('/')
+  const [top = '', second = '', third = ''] = path.split('/')
   if (top === 'src') {
-    return second
+    return second === 'api' && third === 'gen' ? 'api/gen' : second
   }
   return top === 'simulations' && second === 'full-stack' ? 'simulations/full-stack' : top
 }

@@ -127,7 +127,7 @@ function readFolder(folder: string): SourceFile[] {
     return []
   }
   return readdirSync(absolute, { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.ts'))
+    .filter((name) => /\.tsx?$/.test(name))
     .map((name) => join(absolute, name))
     .filter((name) => !dirname(name).includes(join('api', 'gen')))
     .map((name) =>

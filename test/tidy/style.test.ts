@@ -80,5 +80,5 @@ function offenceOf(node: SyntaxNode, path: string): string | undefined {
 }
 
 function isUnfinishedPath(source: unknown): boolean {
-  return typeof source === 'string' && source.startsWith('.') && !/\.(ts|json)$/.test(source)
+  return typeof source === 'string' && source.startsWith('.') && !/\.(tsx?|json|css)$/.test(source)
 }
