@@ -128,6 +128,7 @@ describe('a watch over libp2p', () => {
     await holds('it listens to the next', () => next.dht.status().subscriptions === 1)
     await next.dht.put('/kv/news', utf8('after all'))
     await holds('news has come', () => events.length > 0)
+    expect(events.at(-1)).toMatchObject({ type: 'value', value: utf8('after all') })
   })
 
   it('is not let in among other requests, nor others among watches', async () => {
