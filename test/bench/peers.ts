@@ -27,7 +27,7 @@ const HELP = `npm run bench:peers -- [options]
   --peers 32,100        how many peers
   --concurrency 1,16    how many operations at a time
   --only kadmium,…      of ${CONTENDERS.join(', ')}
-  --seconds 2           time for each measurement; a slow contender may take three times that
+  --seconds 1.5         time for each measurement; a slow contender takes twice that
   --seed 1              of values and peers
   --no-idle             leaves out the memory of idle peers with 30 connections
   --runtime <path>      the program that runs each contender; default: this Node
@@ -45,7 +45,7 @@ const { values: options } = parseArgs({
     peers: { type: 'string', default: '32,100' },
     concurrency: { type: 'string', default: '1,16' },
     only: { type: 'string', default: CONTENDERS.join(',') },
-    seconds: { type: 'string', default: '2' },
+    seconds: { type: 'string', default: '1.5' },
     seed: { type: 'string', default: '1' },
     'no-idle': { type: 'boolean', default: false },
     runtime: { type: 'string', default: process.execPath },

@@ -31,7 +31,11 @@ export type Operation = 'put' | 'get' | 'closest'
 /** All that a contender achieved with so many peers. */
 export interface Achievement {
   readonly startMs: number
+  /** CPU time that the forming of the network took, for each peer. */
+  readonly startCpuMs: number
   readonly contacts: number
+  /** Of a peer, while operations were measured; `undefined` where there are none. */
+  readonly connections: number | undefined
   readonly memory: Memory
   readonly results: readonly Result[]
 }
@@ -50,9 +54,15 @@ export async function runCourse(
 ): Promise<Achievement> {
   const before = await memoryNow()
   const startedAt = performance.now()
+  const cpuBefore = process.cpuUsage()
   const network = await contender.start(course.peers)
   const startMs = performance.now() - startedAt
+  const { user, system } = process.cpuUsage(cpuBefore)
+  const startCpuMs = (user + system) / 1_000 / course.peers
   const memory = memoryPerPeer(before, await memoryNow(), course.peers)
+  tell(`formed in ${(startMs / 1_000).toFixed(1)} s`)
+  // Between peers that have run for a while connections stand, and UDP knows none: dials are measured above.
+  const connections = await network.connectAll?.()
   const runner = new Runner(network, course)
   for (const kind of contender.kinds) {
     await runner.run('put', kind, 4, WARM_UP_SECONDS)
@@ -72,7 +82,7 @@ export async function runCourse(
   }
   const contacts = network.contacts()
   await network.stop()
-  return { startMs, contacts, memory, results }
+  return { startMs, startCpuMs, contacts, connections, memory, results }
 }
 
 /** Connects peers with all others and measures what each holds then. */

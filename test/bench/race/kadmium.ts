@@ -3,6 +3,9 @@ import { recordKeyFromText, recordKeyToText } from '../../../src/core/record-key
 import { startPeers, stopPeers, type TestPeer } from '../../support/peers.ts'
 import { at, type Contender, forEachIndex, mean, type RaceNetwork } from './contender.ts'
 
+/** Enough to have asked most of 100 others. */
+const LOOKUPS_PER_PEER = 8
+
 /** Kadmium over TCP, noise and yamux: `/sha256/` and signed `/kv/` values through the service, with its defaults. */
 export const kadmiumContender: Contender = {
   kinds: ['immutable', 'signed'],
@@ -35,7 +38,7 @@ function networkOf(peers: readonly TestPeer[]): RaceNetwork {
   }
 }
 
-/** Dials who is not connected, then looks up a random key from each, so that streams stand as in a peer at work. */
+/** Dials who is not connected, and looks up random keys, so that streams stand as between peers at work. */
 async function connectAll(peers: readonly TestPeer[]): Promise<void> {
   for (const { libp2p } of peers) {
     for (const other of peers) {
@@ -44,5 +47,7 @@ async function connectAll(peers: readonly TestPeer[]): Promise<void> {
       await libp2p.dial(other.libp2p.getMultiaddrs())
     }
   }
-  await forEachIndex(peers.length, 4, (peer) => at(peers, peer).dht.findNode(randomBytes(32)))
+  await forEachIndex(peers.length * LOOKUPS_PER_PEER, 4, (i) => {
+    return at(peers, i % peers.length).dht.findNode(randomBytes(32))
+  })
 }

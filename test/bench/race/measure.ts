@@ -19,7 +19,7 @@ export interface Budget {
 }
 
 /** A slow implementation gets this much more time to come to `OPERATIONS_MIN`. */
-const PATIENCE = 3
+const PATIENCE = 2
 const OPERATIONS_MIN = 20
 
 /**
