@@ -132,10 +132,6 @@ export class SimPeer implements Ports, Clock, Network {
     return this.#host.send(this, to, request, this.#toHostTime(deadline), settle)
   }
 
-  isConnected(_contact: Contact): boolean {
-    return true
-  }
-
   /** The place of the next event that this peer schedules, among those of the same time. */
   nextOrder(): number {
     return eventOrder(this.index + 1, this.#events++)

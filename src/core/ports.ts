@@ -52,8 +52,6 @@ export interface Network {
     deadline: Instant,
     settle: (outcome: RpcOutcome) => void,
   ): Cancel
-  /** Whether a request to this peer needs no new connection: among equals such peers are asked first. */
-  isConnected(contact: Contact): boolean
 }
 
 /** One change of the storage: a value for a key, or `undefined` to delete it. */

@@ -50,7 +50,6 @@ export class Libp2pNetwork implements Network {
     malformedAnswers: 0,
   }
   readonly #clock: Clock
-  readonly #connections: Connections
   readonly #pool: StreamPool
   readonly #watchCalls: WatchCalls
   #isClosed = false
@@ -58,7 +57,6 @@ export class Libp2pNetwork implements Network {
   constructor(init: NetworkInit) {
     const { clock, connections, contacts, hash, protocol, connectionManager: manager } = init
     this.#clock = clock
-    this.#connections = connections
     const common = {
       clock,
       decoding: {
@@ -102,10 +100,6 @@ export class Libp2pNetwork implements Network {
     if (this.#isClosed) queueMicrotask(() => exchange.fail(STOPPED))
     else this.#pool.send(exchange)
     return () => exchange.cancel()
-  }
-
-  isConnected(contact: Contact): boolean {
-    return this.#connections.has(contact.id)
   }
 
   /** Ends every request as aborted and resets the streams. */

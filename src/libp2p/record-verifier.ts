@@ -56,10 +56,6 @@ export class VerifyingNetwork implements Network {
       cancel()
     }
   }
-
-  isConnected(contact: Contact): boolean {
-    return this.#network.isConnected(contact)
-  }
 }
 
 function recordsIn(outcome: RpcOutcome): readonly ValueRecord[] {

@@ -63,7 +63,6 @@ function setUp(steps: Step<string>[]): {
   const ports = {
     clock,
     network: {
-      isConnected: () => false,
       send: (to, _request, _deadline, settle) => {
         sent.push(to)
         open.set(to, settle)

@@ -138,7 +138,6 @@ export class VirtualNetwork {
 
   #networkOf(self: Contact): Network {
     return {
-      isConnected: () => false,
       send: (to, request, deadline, settle) => this.#send(self, to, request, deadline, settle),
     }
   }

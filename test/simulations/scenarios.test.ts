@@ -1,0 +1,99 @@
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import type { SimulationReport } from '../../simulations/report/report.ts'
+import { runScenario } from '../../simulations/run.ts'
+import { Lookups } from '../../src/node/lookups.ts'
+
+afterEach(() => {
+  vi.restoreAllMocks()
+})
+
+/** The checks of a report that do not hold. */
+function broken({ checks }: SimulationReport): string[] {
+  return checks.filter(({ holds }) => !holds).map(({ name, why }) => `${name}: ${why}`)
+}
+
+function figure(report: SimulationReport, name: string): number {
+  return report.figures.find((one) => one.name === name)?.value ?? Number.NaN
+}
+
+describe('what must hold, holds', () => {
+  it('in lookups of 1,000 warm peers: recall, hops, requests and round trips of the reference', async () => {
+    const report = await runScenario('lookup', { peers: 1_000, lookups: 600 })
+    expect(broken(report)).toEqual([])
+    expect(report.checks).toHaveLength(4)
+    expect(figure(report, 'recall')).toBe(1)
+  })
+
+  it('under churn: gets, lookups and values', async () => {
+    const report = await runScenario('churn', { peers: 150, hours: 1.5, values: 30, lookups: 60 })
+    expect(broken(report)).toEqual([])
+    expect(figure(report, 'peers that left')).toBeGreaterThan(20)
+  })
+
+  it('after half of the peers have crashed: the copies are back within an interval', async () => {
+    const report = await runScenario('crash', { peers: 300, values: 40, lookups: 40 })
+    expect(broken(report)).toEqual([])
+    expect(figure(report, 'copies after the crash')).toBeLessThan(13)
+    expect(figure(report, 'fewest copies after repair')).toBeGreaterThanOrEqual(19)
+  })
+
+  it('after a cut is mended: every replica has the later of two writes', async () => {
+    for (const seed of [1, 2, 3]) {
+      expect(broken(await runScenario('partition', { peers: 60, values: 6, seed }))).toEqual([])
+    }
+  })
+
+  it('when everybody wants one key', async () => {
+    expect(broken(await runScenario('hotkey', { peers: 300 }))).toEqual([])
+  })
+
+  it('in some seeds with all faults on', async () => {
+    expect(broken(await runScenario('soak', { runs: 4 }))).toEqual([])
+  })
+
+  it('and a measured trace can be played', async () => {
+    const report = await runScenario('churn', {
+      churn: 'trace:simulations/traces/sample.csv',
+      peers: 40,
+      hours: 1,
+      values: 10,
+      lookups: 10,
+    })
+    expect(figure(report, 'peers that left')).toBeGreaterThan(5)
+    expect(figure(report, 'gets that succeeded')).toBeGreaterThan(0.95)
+  })
+})
+
+describe('a rule of the core that is broken', () => {
+  it('is caught: a lookup that stops one peer early; and the command that shows it again is told', async () => {
+    // oxlint-disable-next-line unbound-method -- called on the right object below
+    const prepare = Lookups.prototype.prepare
+    vi.spyOn(Lookups.prototype, 'prepare').mockImplementation(function (this: Lookups, ...args) {
+      const init = prepare.apply(this, args)
+      return { ...init, answersWanted: init.answersWanted - 1 }
+    })
+    const report = await runScenario('soak', { runs: 2 })
+    expect(broken(report).join()).toMatch(
+      /invariant L[123] is broken.*kad simulate soak --seed \d+ --runs 1/,
+    )
+  })
+
+  it('shows: without replication values are lost', async () => {
+    const options = { peers: 100, hours: 12, values: 40, lookups: 0, gets: 0, k: 4, session: 30 }
+    const without = await runScenario('churn', { ...options, replication: 'off' })
+    expect(figure(without, 'values lost')).toBeGreaterThan(10)
+  })
+})
+
+describe('bad input', () => {
+  it.each([
+    ['nothing', {}, /no scenario 'nothing'; there are lookup/],
+    ['lookup', { peers: 'many' }, /`peers` must be a whole number in 2…2000000, got many/],
+    ['lookup', { pears: 3 }, /`pears` must be one of/],
+    ['lookup', { latency: 'far' }, /`latency`: 'far' is no latency model/],
+    ['churn', { churn: 'trace:nowhere.csv' }, /the churn trace nowhere.csv: ENOENT/],
+    ['churn', { replication: 'maybe' }, /`replication` must be on or off/],
+  ])('%s %j says what is wrong', async (scenario, options, message) => {
+    await expect(runScenario(scenario, options)).rejects.toThrow(message)
+  })
+})
