@@ -20,6 +20,11 @@ export function socketPath(dataDirectory: string): string {
   return join(resolve(dataDirectory), 'kad.sock')
 }
 
+/** The file in a data directory that bears the address of the dashboard while a daemon serves one; mode 0600. */
+export function dashboardPath(dataDirectory: string): string {
+  return join(resolve(dataDirectory), 'dashboard')
+}
+
 /** The socket of the daemon that runs in the default data directory. */
 export function defaultSocketPath(): string {
   return socketPath(defaultDataDirectory())

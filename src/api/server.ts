@@ -54,8 +54,9 @@ export class ApiServer {
         init.token === undefined ? [] : [authenticate(init.token, init.onUnauthenticated)],
       ...(init.fallback === undefined ? {} : { fallback: init.fallback as () => void }), // Node's own types
     })
-    const http1 = createHttpServer(handler)
-    const http2 = createHttp2Server(handler)
+    const guarded = isForAnyone(init) ? refuseForeignHosts(handler) : handler
+    const http1 = createHttpServer(guarded)
+    const http2 = createHttp2Server(guarded)
     http2.on('session', (session) => {
       this.#sessions.add(session)
       session.on('close', () => this.#sessions.delete(session))
@@ -129,6 +130,29 @@ export class ApiServer {
     }
   }
 }
+
+/** Whether every program on this machine may call: a browser is one of them, and does what pages of others tell it. */
+function isForAnyone({ address, token }: ApiServerInit): boolean {
+  return address.type === 'tcp' && token === undefined
+}
+
+/**
+ * Leaves calls to the handler whose host is this very machine by name or number. A page whose name was made to point here
+ * (DNS rebinding) counts as ours to the browser, but it names its own host.
+ */
+function refuseForeignHosts(handler: Handler): Handler {
+  return (request, response) => {
+    const host = String(request.headers[':authority'] ?? request.headers.host ?? '')
+    if (/^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/i.test(host)) {
+      handler(request, response)
+      return
+    }
+    response.writeHead(403, { 'content-type': 'text/plain' })
+    response.end('this API has no token and is called as localhost, 127.0.0.1 or [::1] only\n')
+  }
+}
+
+type Handler = ReturnType<typeof connectNodeAdapter>
 
 function authenticate(token: string, onUnauthenticated: (() => void) | undefined): Interceptor {
   const wanted = Buffer.from(`Bearer ${token}`)

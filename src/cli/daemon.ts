@@ -91,11 +91,13 @@ async function runDaemon(options: DaemonOptions): Promise<number> {
     log,
   })
   const { id, addresses, apis, data } = daemon
-  output.result({ ready: true, id, addresses, apis, data, pid: process.pid }, () =>
+  const dashboard = dashboardFor(daemon.dashboard)
+  output.result({ ready: true, id, addresses, apis, dashboard, data, pid: process.pid }, () =>
     [
       `ready: peer ${output.style('strong', id)}`,
       ...addresses.map((address) => `  listens at ${address}`),
       ...apis.map((address) => `  API at     ${address}`),
+      ...(dashboard === undefined ? [] : [`  dashboard  ${dashboard}`]),
       `  data in    ${data}`,
     ].join('\n'),
   )
@@ -103,4 +105,9 @@ async function runDaemon(options: DaemonOptions): Promise<number> {
   log.info({ signal }, 'stopping')
   await daemon.stop()
   return EXIT.ok
+}
+
+/** With its token for a person at a terminal; what goes to a file or a journal tells no secret. */
+function dashboardFor(url: string | undefined): string | undefined {
+  return process.stdout.isTTY === true ? url : url?.replace(/#.*$/, '')
 }

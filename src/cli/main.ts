@@ -3,6 +3,7 @@ import { VERSION } from '../api/version.ts'
 import type { KadmiumError } from '../core/errors.ts'
 import { InterruptedError } from './command.ts'
 import { daemonCommand } from './daemon.ts'
+import { dashboardCommand } from './dashboard.ts'
 import { deleteCommand } from './delete.ts'
 import { demoCommand } from './demo.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
@@ -21,6 +22,7 @@ type CommandFactory = (exit: (code: number) => void) => Command
 const COMMANDS: readonly CommandFactory[] = [
   demoCommand,
   daemonCommand,
+  dashboardCommand,
   putCommand,
   getCommand,
   deleteCommand,

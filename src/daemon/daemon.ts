@@ -7,8 +7,13 @@ import type { DhtEvent } from '../core/events.ts'
 import type { Observer } from '../core/ports.ts'
 import { LevelDbStorage } from '../storage/leveldb-storage.ts'
 import { type Config, resolveConfig } from './config.ts'
-import { dashboardAnswers } from './dashboard.ts'
-import { type DataDirectory, loadToken, openDataDirectory } from './data-directory.ts'
+import { dashboardAnswers, dashboardUrl } from './dashboard.ts'
+import {
+  type DataDirectory,
+  loadToken,
+  noteDashboard,
+  openDataDirectory,
+} from './data-directory.ts'
 import { healthAnswers } from './health-answers.ts'
 import { Peer } from './peer.ts'
 
@@ -30,6 +35,8 @@ export interface Daemon {
   readonly addresses: readonly string[]
   /** Where the API is served. */
   readonly apis: readonly string[]
+  /** The URL of the dashboard, with the token in its fragment; `undefined`: no API on TCP, which browsers need. */
+  readonly dashboard: string | undefined
   readonly data: string
   /** Hands over what it holds, within a bound, and ends. */
   stop(): Promise<void>
@@ -73,8 +80,8 @@ async function startParts(
     observers: [logObserver(log)],
   })
   undo.push(() => peer.stop())
-  const apis = await startApis(init, directory, config, peer, undo)
-  return { id: peer.id, addresses: peer.addresses, apis, data: directory.path, stop }
+  const { apis, dashboard } = await startApis(init, directory, config, peer, undo)
+  return { id: peer.id, addresses: peer.addresses, apis, dashboard, data: directory.path, stop }
 }
 
 async function startApis(
@@ -83,11 +90,12 @@ async function startApis(
   config: Config,
   peer: Peer,
   undo: (() => Promise<void>)[],
-): Promise<string[]> {
+): Promise<{ apis: string[]; dashboard: string | undefined }> {
   const fallback = dashboardAnswers(healthAnswers(peer))
   const socket = { type: 'unix', path: directory.socket } as const
   const servers = [await ApiServer.listen({ peer, address: socket, fallback })]
   undo.push(() => closeAll(servers))
+  let dashboard: string | undefined
   if (config.api !== '') {
     const address = parseApiAddress(config.api)
     if (init.noToken === true && !isLoopback(address)) {
@@ -98,9 +106,14 @@ async function startApis(
     }
     const token = init.noToken === true ? undefined : await loadToken(directory.path)
     const onUnauthenticated = (): void => init.log.warn('an API call carried no valid token')
-    servers.push(await ApiServer.listen({ peer, address, token, fallback, onUnauthenticated }))
+    const server = await ApiServer.listen({ peer, address, token, fallback, onUnauthenticated })
+    servers.push(server)
+    if (server.address.type === 'tcp') {
+      dashboard = dashboardUrl(server.address, token)
+      undo.push(await noteDashboard(directory.path, dashboard))
+    }
   }
-  return servers.map(({ address }) => apiAddressToText(address))
+  return { apis: servers.map(({ address }) => apiAddressToText(address)), dashboard }
 }
 
 async function closeAll(servers: readonly ApiServer[]): Promise<void> {

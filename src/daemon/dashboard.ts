@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { dirname, extname, join, sep } from 'node:path'
+import { type ApiAddress, apiAddressToText } from '../api/address.ts'
 
 /** Answers a request. */
 export type Answers = (request: IncomingMessage, response: ServerResponse) => void
@@ -26,6 +27,19 @@ export function dashboardAnswers(otherwise: Answers): Answers {
     else if (isReading && path === '/') sayUnbuilt(response)
     else otherwise(request, response)
   }
+}
+
+/**
+ * The URL of the page of an API on TCP. The token stands in the fragment, which a browser keeps to itself: neither servers
+ * nor their logs see it.
+ */
+export function dashboardUrl(
+  { host, port }: ApiAddress & { type: 'tcp' },
+  token: string | undefined,
+): string {
+  const wildcards: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' }
+  const text = apiAddressToText({ type: 'tcp', host: wildcards[host] ?? host, port })
+  return `http://${text}/${token === undefined ? '' : `#token=${encodeURIComponent(token)}`}`
 }
 
 interface File {

@@ -3,7 +3,7 @@ import { chmod, mkdir, open, readFile, rename, unlink, writeFile } from 'node:fs
 import { join, resolve } from 'node:path'
 import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys'
 import type { PrivateKey } from '@libp2p/interface'
-import { socketPath } from '../api/default-address.ts'
+import { dashboardPath, socketPath } from '../api/default-address.ts'
 import { KadmiumError } from '../core/errors.ts'
 
 /** Where a daemon keeps what outlives it. */
@@ -54,6 +54,16 @@ export async function loadToken(dataDirectory: string): Promise<string> {
   const token = randomBytes(32).toString('base64url')
   await writePrivate(path, `${token}\n`)
   return token
+}
+
+/** Writes down where the dashboard is served, token and all, for `kad dashboard`. Returns what removes it again. */
+export async function noteDashboard(
+  dataDirectory: string,
+  url: string,
+): Promise<() => Promise<void>> {
+  const path = dashboardPath(dataDirectory)
+  await writePrivate(path, `${url}\n`)
+  return () => unlink(path).catch(ignoreMissing)
 }
 
 async function loadPrivateKey(path: string): Promise<PrivateKey> {
