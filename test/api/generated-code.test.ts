@@ -1,0 +1,26 @@
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { generatedFingerprints, NOTES } from '../../scripts/generated-fingerprints.ts'
+
+const root = resolve(import.meta.dirname, '../..')
+
+describe('the generated code (npm run generate makes it anew)', () => {
+  it('was made from the .proto files as they stand, and was not touched since', () => {
+    const noted: unknown = JSON.parse(readFileSync(resolve(root, NOTES), 'utf8'))
+    expect(generatedFingerprints(root)).toEqual(noted)
+  })
+
+  it('was made by the generator that is installed', () => {
+    const manifest = 'node_modules/@bufbuild/protoc-gen-es/package.json'
+    const { version } = JSON.parse(readFileSync(resolve(root, manifest), 'utf8')) as {
+      version: string
+    }
+    const code = Object.keys(generatedFingerprints(root)).filter((path) => path.endsWith('_pb.ts'))
+    expect(code.length).toBeGreaterThan(1)
+    for (const path of code) {
+      const [header] = readFileSync(resolve(root, path), 'utf8').split('\n', 1)
+      expect(header).toContain(`protoc-gen-es v${version} `)
+    }
+  })
+})
