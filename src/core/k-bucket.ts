@@ -142,17 +142,23 @@ export class KBucket {
   }
 
   /** The contacts that failed and whose back-off is over. */
-  retryDue(now: Instant): Contact[] {
-    if (this.#failures === undefined) return []
-    return this.#contacts.filter((_, i) => this.failures(i) > 0 && this.#retryAt(i) <= now)
+  retryDue(now: Instant): readonly Contact[] {
+    const failures = this.#failures
+    if (failures === undefined) return NONE
+    const due: Contact[] = []
+    for (let i = 0; i < failures.length; i++) {
+      if (failures[i] !== 0 && this.#retryAt(i) <= now) due.push(this.at(i))
+    }
+    return due
   }
 
   /** When the first back-off ends; `Infinity` if no contact failed. */
   nextRetryAt(): Instant {
     let next = Infinity
-    if (this.#failures === undefined) return next
-    for (let i = 0; i < this.size; i++) {
-      if (this.failures(i) > 0) next = Math.min(next, this.#retryAt(i))
+    const failures = this.#failures
+    if (failures === undefined) return next
+    for (let i = 0; i < failures.length; i++) {
+      if (failures[i] !== 0) next = Math.min(next, this.#retryAt(i))
     }
     return next
   }

@@ -12,6 +12,7 @@ import { type BucketView, KBucket } from './k-bucket.ts'
 import { commonPrefixLength, type Key } from './key.ts'
 import { PROBE_AFTER_MS, PROBE_LOCK_MS } from './limits.ts'
 import type { Instant } from './ports.ts'
+import { RangeTouches } from './range-touches.ts'
 import { checkRoutingTable } from './routing-table-invariants.ts'
 
 /** What a routing table is made of. */
@@ -42,8 +43,7 @@ export class RoutingTable {
 
   /** By prefix length; as long as the deepest bucket needs. */
   readonly #buckets: (KBucket | undefined)[] = []
-  /** When a lookup last went into each bucket's range. */
-  readonly #touchedAt: Instant[] = []
+  readonly #touches = new RangeTouches()
   readonly #listener: TableListener | undefined
   readonly #probeAfterMs: number
   #size = 0
@@ -127,6 +127,19 @@ export class RoutingTable {
     if (bucket !== undefined && index >= 0) return bucket.isStale(index)
     if (bucket !== undefined && this.#placeFor(contact, bucket, now).type === 'none') return false
     return this.#admits(contact, prefixLength)
+  }
+
+  /**
+   * The contact to probe because this newcomer, which its full bucket wants, showed up. `undefined`: there is none, or nobody
+   * who has answered waits for its place yet, so that the newcomer itself is to be asked first. To be followed by `probed`.
+   */
+  challenge(newcomer: Contact, now: Instant): Contact | undefined {
+    const bucket = this.#bucketOf(newcomer.key)
+    if (bucket === undefined || bucket.replacements.length === 0) return undefined
+    const place = this.#placeFor(newcomer, bucket, now)
+    if (place.type !== 'probe') return undefined
+    bucket.probingUntil = now + PROBE_LOCK_MS
+    return bucket.at(place.index)
   }
 
   /** A request to this contact failed. */
@@ -225,8 +238,7 @@ export class RoutingTable {
 
   /** A lookup went into the range of this target's bucket. */
   touched(target: Key, now: Instant): void {
-    const prefixLength = commonPrefixLength(this.self, target)
-    if (prefixLength < this.#touchedAt.length) this.#touchedAt[prefixLength] = now
+    this.#touches.touched(commonPrefixLength(this.self, target), now)
   }
 
   /**
@@ -234,22 +246,12 @@ export class RoutingTable {
    * down to the closest neighbour's. Source: Kademlia, section 2.3.
    */
   refreshDue(now: Instant, intervalMs: number): number[] {
-    const due: number[] = []
-    const depth = this.depth
-    for (let i = 0; i <= depth; i++) {
-      if ((this.#touchedAt[i] as Instant) + intervalMs <= now) due.push(i) // as long as #buckets
-    }
-    return due
+    return this.#touches.due(now, intervalMs, this.depth)
   }
 
   /** When `refreshDue` next has something to say; `Infinity` for an empty table. */
   nextRefreshAt(intervalMs: number): Instant {
-    let next = Infinity
-    const depth = this.depth
-    for (let i = 0; i <= depth; i++) {
-      next = Math.min(next, (this.#touchedAt[i] as Instant) + intervalMs) // as above
-    }
-    return next
+    return this.#touches.nextDueAt(intervalMs, this.depth)
   }
 
   /** The contacts that failed and whose back-off is over, farthest first. */
@@ -290,10 +292,8 @@ export class RoutingTable {
   }
 
   #makeBucket(prefixLength: number, now: Instant): KBucket {
-    while (this.#buckets.length <= prefixLength) {
-      this.#buckets.push(undefined)
-      this.#touchedAt.push(now)
-    }
+    while (this.#buckets.length <= prefixLength) this.#buckets.push(undefined)
+    this.#touches.growTo(prefixLength, now)
     const bucket = new KBucket(prefixLength)
     this.#buckets[prefixLength] = bucket
     return bucket

@@ -117,7 +117,7 @@ export class KademliaNode {
     this.#values = new Values(stored)
     this.#providers = new Providers({ ...stored, store: this.providerRecords })
     this.#watching = new Watching({ ...parts, lookups: this.#lookups })
-    this.#persistence = new Persistence(ports, this.records)
+    this.#persistence = new Persistence(ports, this.#self.key, this.records)
     this.#saving = new SaveContactsDuty({
       isFew: () => this.table.size <= k,
       save: () => this.#saveContacts(),

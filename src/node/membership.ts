@@ -68,8 +68,14 @@ export class Membership {
   seen(contact: Contact, now: Instant): void {
     this.#table.heard(contact, now)
     if (!this.#table.wants(contact, now)) return
-    this.#probe(contact, (isAlive, at) => {
-      if (isAlive) this.#follow(this.#table.offer(contact, at), contact)
+    const oldest = this.#table.challenge(contact, now)
+    if (oldest !== undefined) this.#defend(oldest, contact)
+    else this.#invite(contact)
+  }
+
+  #invite(newcomer: Contact): void {
+    this.#probe(newcomer, (isAlive, at) => {
+      if (isAlive) this.#follow(this.#table.offer(newcomer, at), newcomer)
     })
   }
 

@@ -1,14 +1,16 @@
 import { Contact } from '../core/contact.ts'
-import { keyFromDigest } from '../core/key.ts'
+import { compareDistance, type Key, keyFromDigest } from '../core/key.ts'
 import { ADDRESS_BYTES_MAX, ADDRESSES_PER_PEER_MAX, PEER_ID_BYTES_MAX } from '../core/limits.ts'
 import type { Instant, Ports, StorageWrite } from '../core/ports.ts'
 import type { ProviderStore } from '../core/provider-store.ts'
 import type { RecordStore } from '../core/record-store.ts'
 import type { Duty } from './maintenance.ts'
 
+const UTF8 = new TextEncoder()
+
 /** Where entries stand in the storage, by the first byte of their keys. */
-const RECORDS = new TextEncoder().encode('r/')
-const CONTACTS = new TextEncoder().encode('c/')
+const RECORDS = UTF8.encode('r/')
+const CONTACTS = UTF8.encode('c/')
 
 /** How many expired records one run of the sweep removes: the rest waits for the next, so that a sweep stays short. */
 const SWEEP_MAX = 256
@@ -16,15 +18,18 @@ const SWEEP_MAX = 256
 /** What outlives the process: the records, and the contacts to come back through. */
 export class Persistence {
   readonly #ports: Ports
+  readonly #self: Key
   readonly #records: RecordStore
+  /** What stands in the storage. */
   #contacts: readonly Contact[] = []
 
-  constructor(ports: Ports, records: RecordStore) {
+  constructor(ports: Ports, self: Key, records: RecordStore) {
     this.#ports = ports
+    this.#self = self
     this.#records = records
   }
 
-  /** The contacts saved by the last run, nearest first. */
+  /** The contacts saved by the last run, nearest first; later those saved last. */
   get contacts(): readonly Contact[] {
     return this.#contacts
   }
@@ -35,22 +40,28 @@ export class Persistence {
     const { loaded, dropped } = this.#records.load(await storage.load(RECORDS), clock.wallClock())
     if (dropped.length > 0) await this.#write(dropped)
     const saved = await storage.load(CONTACTS)
-    this.#contacts = saved.flatMap(([, value]) => {
+    const contacts = saved.flatMap(([, value]) => {
       const contact = decodeContact(value, this.#ports)
       return contact === undefined ? [] : [contact]
     })
+    this.#contacts = contacts.sort((a, b) => compareDistance(this.#self, a.key, b.key))
     return { records: loaded, dropped: dropped.length, contacts: this.#contacts.length }
   }
 
-  /** Replaces the saved contacts. An empty list keeps the old ones: a peer that lost its link wants them back. */
+  /**
+   * Replaces the saved contacts; only what changed is written. An empty list keeps the old ones: a peer that lost its link
+   * wants them back.
+   */
   async saveContacts(contacts: readonly Contact[]): Promise<void> {
     if (contacts.length === 0) return this.#write([])
-    const batch: StorageWrite[] = contacts.map((contact, index) => ({
-      key: contactKey(index),
-      value: encodeContact(contact),
-    }))
-    for (let index = contacts.length; index < this.#contacts.length; index++) {
-      batch.push({ key: contactKey(index), value: undefined })
+    const kept = new Set(contacts)
+    const batch: StorageWrite[] = []
+    for (const contact of this.#contacts) {
+      if (!kept.delete(contact)) batch.push({ key: contactKey(contact), value: undefined })
+    }
+    // After the removals: a contact with new addresses is another object under the same key.
+    for (const contact of kept) {
+      batch.push({ key: contactKey(contact), value: encodeContact(contact) })
     }
     this.#contacts = contacts
     await this.#write(batch)
@@ -71,7 +82,7 @@ export class Persistence {
 
 /** How soon after a change the contacts are saved, while there are few of them and while there are many. ms. */
 const SAVE_SOON_MS = 1_000
-const SAVE_LATER_MS = 60_000
+const SAVE_LATER_MS = 5 * 60_000
 
 /** Saves the contacts after they have changed, so that a peer that is killed comes back without a bootstrap peer. */
 export class SaveContactsDuty implements Duty {
@@ -138,16 +149,16 @@ export class ExpiryDuty implements Duty {
   }
 }
 
-function contactKey(index: number): Uint8Array {
-  const key = new Uint8Array(CONTACTS.length + 2)
+function contactKey({ key: ownKey }: Contact): Uint8Array {
+  const key = new Uint8Array(CONTACTS.length + ownKey.length)
   key.set(CONTACTS)
-  new DataView(key.buffer).setUint16(CONTACTS.length, index)
+  key.set(ownKey, CONTACTS.length)
   return key
 }
 
 /** id text, id bytes and addresses, each behind its length in two bytes. */
 function encodeContact(contact: Contact): Uint8Array {
-  const parts = [new TextEncoder().encode(contact.id), contact.idBytes, ...contact.addresses]
+  const parts = [UTF8.encode(contact.id), contact.idBytes, ...contact.addresses]
   const bytes = new Uint8Array(parts.reduce((sum, part) => sum + 2 + part.length, 0))
   const view = new DataView(bytes.buffer)
   let at = 0

@@ -505,3 +505,16 @@ describe('checkInvariants', () => {
     expect(() => table.checkInvariants()).toThrow(/broken invariant: contact with prefix 7/)
   })
 })
+
+describe('a challenge', () => {
+  it('names the oldest contact once somebody who has answered waits, and one at a time', () => {
+    const { table, oldest } = makeFull()
+    expect(table.challenge(newcomer, LATER)).toBeUndefined() // nobody could take the place yet
+    table.offer(newcomer, 2) // waits: all have been seen lately
+    expect(table.challenge(newcomer, 2)).toBeUndefined()
+    expect(table.challenge(newcomer, LATER)).toBe(oldest)
+    expect(table.challenge(newcomer, LATER)).toBeUndefined() // the probe is under way
+    expect(table.probed(oldest, true, newcomer, LATER)).toEqual({ type: 'cached' })
+    expect(table.challenge(tinyContact(SELF ^ 1), LATER)).toBeUndefined() // no bucket, or room
+  })
+})
