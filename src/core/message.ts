@@ -26,7 +26,7 @@ export type RpcRequest =
       readonly record: ValueRecord
       /** Whether the answer shall name contacts, so that the request also does what a FIND_NODE would. */
       readonly tellCloser?: boolean
-      /** Compare-and-set: refused as stale by a holder whose version of the key is another (Kadmium's field 101). */
+      /** Compare-and-set: refused as stale by a holder whose version of the key is another (Kadmium's field 103). */
       readonly ifVersion?: number
     }
   | {
@@ -95,6 +95,8 @@ export interface RpcFailure {
   readonly type: 'timeout' | 'unreachable' | 'refused' | 'malformed' | 'aborted'
   /** For people and logs; from the peer when `refused`, then at most `REFUSAL_BYTES_MAX` bytes. */
   readonly reason?: string
+  /** Of a write refused as stale: the version that the peer says it holds. Its word only. */
+  readonly heldVersion?: number
 }
 
 /** What became of a request. */

@@ -61,7 +61,13 @@ export type StorePutResult =
       readonly evicted: readonly StoredRecord[]
     }
   | { readonly type: 'unchanged' }
-  | { readonly type: 'refused'; readonly code: RefusalCode; readonly reason: string }
+  | {
+      readonly type: 'refused'
+      readonly code: RefusalCode
+      readonly reason: string
+      /** The version that stands, where that is why. */
+      readonly heldVersion?: number
+    }
 
 /** What was read at the start. */
 export interface LoadResult {
@@ -146,7 +152,7 @@ export class RecordStore {
     }
     if (current !== undefined) {
       const conflict = this.#conflict(current, input, verdict)
-      if (conflict !== undefined) return refused('stale', conflict)
+      if (conflict !== undefined) return refused('stale', conflict, current.version)
     }
     const held = this.#heldFrom(input, verdict, current)
     // Written so that a ttl which is no number has ended too.
@@ -389,6 +395,6 @@ function owned(bytes: Uint8Array): Uint8Array {
   return bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes)
 }
 
-function refused(code: RefusalCode, reason: string): StorePutResult {
-  return { type: 'refused', code, reason }
+function refused(code: RefusalCode, reason: string, heldVersion?: number): StorePutResult {
+  return { type: 'refused', code, reason, ...(heldVersion !== undefined && { heldVersion }) }
 }

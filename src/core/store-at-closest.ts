@@ -12,9 +12,14 @@ export interface StoreInit {
   readonly request: RpcRequest
   /** Whether the peer itself may be one of the k holders: it is a server and holds the record already. */
   readonly selfHolds: boolean
-  /** Holders that must acknowledge; 0: half of those that were found, rounded up. */
+  /** Holders that must acknowledge; 0: half of those that were found, rounded up; of a conditional write more than half. */
   readonly quorum: number
+  /** Takes a conditional write into the own store; called at most once, when no peer stands nearer to the key. */
+  readonly claim?: (() => ClaimResult) | undefined
 }
+
+/** What the own store said: it has it; it holds another version; it has no room. */
+export type ClaimResult = 'held' | 'stale' | 'full'
 
 /** A peer that did not store, and why. */
 export interface StoreFailure {
@@ -49,6 +54,12 @@ export interface StoreOutcome {
  * given a copy too many are not counted.) Where one fails the next closest takes its place, until k hold it or nobody is
  * left. Where one refuses what is stored for its own sake, stale or invalid, nobody takes its place: a peer that knows
  * less would only take in what those responsible have refused.
+ *
+ * A conditional write (`ifVersion`) goes to the nearest peer alone at first, and to the others when that one has taken it;
+ * when it refuses it as stale, nobody else is asked. So of two writers at once that see the same nearest peer one is
+ * stopped before its value stands anywhere, and no rule of the validator has to choose between them later. It is no
+ * consensus: two writers that see different nearest peers can both fail, and where fewer than half of the closest peers
+ * are the same for both, both can succeed; then the validator decides.
  */
 export class StoreAtClosest implements Operation<StoreOutcome> {
   readonly #init: StoreInit
@@ -69,6 +80,8 @@ export class StoreAtClosest implements Operation<StoreOutcome> {
   /** The same without those that refused it for its own sake: nobody takes their place. */
   #wanted = 0
   #selfIsNear = false
+  /** Of a conditional write: nobody has taken it yet, so that one peer at a time is asked. */
+  #isUndecided: boolean
   #complete = false
   #hops = 0
   #result: StoreOutcome | undefined
@@ -77,6 +90,7 @@ export class StoreAtClosest implements Operation<StoreOutcome> {
     this.#init = init
     this.#lookup = new Lookup(init.lookup)
     this.#request = init.request
+    this.#isUndecided = isConditional(init.request)
   }
 
   next(now: Instant): Step<StoreOutcome> {
@@ -96,7 +110,9 @@ export class StoreAtClosest implements Operation<StoreOutcome> {
       if (response.type === this.#request.type) this.#early.set(from.id, undefined)
       this.#lookup.onResponse(from, response, now)
     } else {
-      if (this.#underWay.delete(from)) this.#stored.push(from)
+      if (!this.#underWay.delete(from)) return
+      this.#stored.push(from)
+      this.#isUndecided = false
     }
   }
 
@@ -113,7 +129,8 @@ export class StoreAtClosest implements Operation<StoreOutcome> {
 
   #fail(peer: Contact, failure: RpcFailure): void {
     this.#failed.push({ peer, failure })
-    if (isOurFault(failure)) this.#wanted -= 1
+    if (!isOurFault(failure)) return
+    this.#wanted = this.#isUndecided ? 0 : this.#wanted - 1
   }
 
   #store(now: Instant): Step<StoreOutcome> {
@@ -122,7 +139,8 @@ export class StoreAtClosest implements Operation<StoreOutcome> {
     if (now >= deadline) return this.#end()
     while (
       this.#nextTarget < targets.length &&
-      this.#stored.length + this.#underWay.size < this.#wanted
+      this.#stored.length + this.#underWay.size < this.#wanted &&
+      !(this.#isUndecided && this.#underWay.size > 0)
     ) {
       const to = targets[this.#nextTarget++] as Contact // below length
       if (this.#early.has(to.id)) {
@@ -157,15 +175,24 @@ export class StoreAtClosest implements Operation<StoreOutcome> {
     this.#selfIsNear =
       this.#init.selfHolds &&
       (kth === undefined || compareDistance(target, selfKey, kth.contact.key) < 0)
+    const nearest = answered[0]
+    const isNearest =
+      nearest === undefined || compareDistance(target, selfKey, nearest.contact.key) < 0
+    const claim = this.#isUndecided && isNearest ? this.#init.claim?.() : undefined
+    if (claim === 'held') {
+      this.#selfIsNear = true
+      this.#isUndecided = false
+    }
     this.#target = Math.min(this.#selfIsNear ? k - 1 : k, answered.length)
-    this.#wanted = this.#target
+    this.#wanted = claim === 'stale' ? 0 : this.#target
   }
 
   #end(): Step<StoreOutcome> {
     for (const peer of this.#underWay) this.#failed.push({ peer, failure: { type: 'timeout' } })
     const target = this.#target + (this.#selfIsNear ? 1 : 0)
     const holders = this.#stored.length + (this.#selfIsNear ? 1 : 0)
-    const quorum = this.#init.quorum === 0 ? Math.ceil(target / 2) : this.#init.quorum
+    const half = isConditional(this.#request) ? Math.floor(target / 2) + 1 : Math.ceil(target / 2)
+    const quorum = this.#init.quorum === 0 ? half : this.#init.quorum
     this.#result = {
       stored: this.#stored,
       failed: this.#failed,
@@ -179,6 +206,10 @@ export class StoreAtClosest implements Operation<StoreOutcome> {
     }
     return { type: 'done', result: this.#result }
   }
+}
+
+function isConditional(request: RpcRequest): boolean {
+  return request.type === 'put-value' && request.ifVersion !== undefined
 }
 
 /** Whether the peer found fault with what was to be stored, and not with itself. */

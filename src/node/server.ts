@@ -112,7 +112,7 @@ export class Server {
       case 'unchanged':
         return { outcome: this.#written(from, request), write: [] }
       case 'refused':
-        return refused(`${result.code}: ${result.reason}`)
+        return refused(`${result.code}: ${result.reason}`, result.heldVersion)
       default:
         return unreachable(result)
     }
@@ -191,6 +191,7 @@ function answered(response: RpcResponse): Answer {
   return { outcome: { ok: true, response }, write: undefined }
 }
 
-function refused(reason: string): Answer {
-  return { outcome: { ok: false, failure: { type: 'refused', reason } }, write: undefined }
+function refused(reason: string, heldVersion?: number): Answer {
+  const held = heldVersion === undefined ? {} : { heldVersion }
+  return { outcome: { ok: false, failure: { type: 'refused', reason, ...held } }, write: undefined }
 }

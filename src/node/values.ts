@@ -10,10 +10,19 @@ import type { ValueRecord } from '../core/record.ts'
 import type { RecordStore } from '../core/record-store.ts'
 import { StoreAtClosest, type StoreFailure, type StoreOutcome } from '../core/store-at-closest.ts'
 import type { Validators, ValidVerdict } from '../core/validators.ts'
+import { Claim } from './claim.ts'
 import { type Lookups, noPeers, type OperationOptions } from './lookups.ts'
 import type { OperationRunner } from './operation-runner.ts'
 import type { Replication } from './replication.ts'
 import { remainingLifeMs } from './server.ts'
+import {
+  checkIfVersion,
+  checkQuorum,
+  describe,
+  notFound,
+  staleWrite,
+  unknownKind,
+} from './value-errors.ts'
 
 /** Options of a put. */
 export interface PutOptions extends OperationOptions {
@@ -91,6 +100,7 @@ export class Values {
     const { clock } = ports
     given.signal?.throwIfAborted()
     this.#check(key, value)
+    checkIfVersion(given.ifVersion)
     const startedAt = clock.now()
     const target = this.#targetOf(key)
     const ttlMs = Math.min(given.ttlMs ?? options.recordLifetimeMs, options.recordLifetimeMs)
@@ -103,7 +113,7 @@ export class Values {
     // A conditional write must not stand here while the network refuses it: it is kept when it has succeeded.
     const keepsFirst = given.keep !== false && ifVersion === undefined
     if (keepsFirst) await this.#keep(record, target, given)
-    else if (given.keep !== false) this.#checkVersion(key, ifVersion)
+    else this.#checkVersion(key, ifVersion)
     const request = {
       type: 'put-value',
       key,
@@ -117,13 +127,19 @@ export class Values {
       ifVersion === undefined
         ? this.#init.lookups.early({ ...request, tellCloser: true })
         : undefined
+    const claim =
+      ifVersion !== undefined && this.#init.isServer()
+        ? new Claim({ ...this.#init, record, target, ifVersion })
+        : undefined
     const operation = new StoreAtClosest({
       lookup: { ...lookup, early },
       request,
       quorum,
       selfHolds,
+      claim: claim && (() => claim.take()),
     })
     const outcome = await runner.run('put', target, operation, given)
+    await this.#settle(claim)
     const result = this.#putResult(key, outcome, clock.now() - startedAt)
     if (given.keep !== false && !keepsFirst) await this.#keep(record, target, given)
     return result
@@ -168,7 +184,22 @@ export class Values {
     const { records, ports } = this.#init
     const held = records.get(key, ports.clock.wallClock())
     if (ifVersion === undefined || held === undefined || held.version === ifVersion) return
-    throw staleWrite(`version ${ifVersion} was expected, version ${held.version} is held`)
+    throw staleWrite(
+      `version ${ifVersion} was expected, version ${held.version} is held`,
+      held.version,
+    )
+  }
+
+  /** The own store's part in a conditional write, once the others have been asked. */
+  async #settle(claim: Claim | undefined): Promise<void> {
+    if (claim === undefined) return
+    const cause = await claim.durable()
+    if (cause !== undefined) {
+      throw new KadmiumError('ERR_STORAGE', 'the disk refused to store it', { cause })
+    }
+    const { refusal } = claim
+    if (refusal !== undefined) throw staleWrite(refusal.reason, refusal.heldVersion)
+    this.#init.onChanged()
   }
 
   /** Keeps the own copy durably before the network hears of the value. */
@@ -180,7 +211,7 @@ export class Values {
     if (result.type === 'refused') {
       switch (result.code) {
         case 'stale':
-          throw staleWrite(result.reason)
+          throw staleWrite(result.reason, result.heldVersion)
         case 'full':
           throw new KadmiumError('ERR_STORE_FULL', result.reason)
         default:
@@ -217,7 +248,7 @@ export class Values {
     }
     if (!outcome.quorumMet) {
       const stale = failed.find(({ failure }) => failure.reason?.startsWith('stale: '))
-      if (stale !== undefined) throw staleWrite(describe(stale))
+      if (stale !== undefined) throw staleWrite(describe(stale), stale.failure.heldVersion)
       const details = { stored: stored.length, quorum, target, failed: failed.length }
       if (outcome.target === 0) throw noPeers(outcome.requests)
       throw new KadmiumError(
@@ -331,36 +362,4 @@ export function tooLarge(size: number, limit: number): KadmiumError {
     `the value has ${size} bytes, the limit is ${limit} bytes (option \`valueBytesMax\`)`,
     { details: { size, limit } },
   )
-}
-
-function staleWrite(why: string): KadmiumError {
-  return new KadmiumError('ERR_STALE_WRITE', `a newer value stands already: ${why}`)
-}
-
-function checkQuorum(quorum: number, k: number): number {
-  if (Number.isInteger(quorum) && quorum >= 0 && quorum <= k) return quorum
-  throw new KadmiumError(
-    'ERR_INVALID_OPTION',
-    `\`quorum\` must be a whole number in 1…${k} (k), got ${quorum}`,
-    { details: { option: 'quorum' } },
-  )
-}
-
-function unknownKind(key: Uint8Array, validators: Validators): KadmiumError {
-  const text = new TextDecoder().decode(key.subarray(0, 60))
-  const kinds = validators.namespaces.map((namespace) => `/${namespace}/`)
-  return new KadmiumError(
-    'ERR_INVALID_KEY',
-    `no validator for the key '${text}': keys of this network begin with ${kinds.join(', ')}`,
-  )
-}
-
-function notFound(answered: number, why = 'no peer that was asked holds it'): KadmiumError {
-  return new KadmiumError('ERR_NOT_FOUND', `not found: ${why} (${answered} answered)`, {
-    details: { answered },
-  })
-}
-
-function describe({ peer, failure }: StoreFailure): string {
-  return `${peer.id} ${failure.type}${failure.reason === undefined ? '' : ` (${failure.reason})`}`
 }

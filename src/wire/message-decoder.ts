@@ -13,6 +13,7 @@ import type { ValueRecord } from '../core/record.ts'
 import { ByteReader } from './byte-reader.ts'
 import {
   TAG_CLOSER,
+  TAG_IF_VERSION,
   TAG_KADMIUM,
   TAG_KEY,
   TAG_MISSED,
@@ -77,9 +78,11 @@ export function decodeRequest(bytes: Uint8Array, context: DecodeContext): Decode
     case 'get-providers':
       return { request: { type, key, target }, kadmium }
     case 'put-value': {
-      const { record } = fields
+      const { record, version } = fields
       if (record === undefined) throw new WireError('put-value without a record')
-      return { request: { type, key, target, record, ...(tellCloser && { tellCloser }) }, kadmium }
+      const wish = tellCloser ? { tellCloser } : {}
+      const condition = version === undefined ? {} : { ifVersion: version }
+      return { request: { type, key, target, record, ...wish, ...condition }, kadmium }
     }
     case 'add-provider': {
       const { providers } = fields
@@ -111,7 +114,9 @@ export function decodeAnswer(
   const { kadmium, closer, providers, record } = fields
   const type = typeOf(fields.type)
   if (type !== request.type) throw new WireError(`an answer to ${type} after ${request.type}`)
-  if (fields.refusal !== undefined) return { outcome: refused(fields.refusal), kadmium }
+  if (fields.refusal !== undefined) {
+    return { outcome: refused(fields.refusal, fields.version), kadmium }
+  }
   switch (request.type) {
     case 'ping':
       return { outcome: { ok: true, response: { type: 'ping' } }, kadmium }
@@ -172,6 +177,8 @@ interface Fields {
   refusal: string | undefined
   kadmium: boolean
   tellCloser: boolean
+  /** What `ifVersion` says. */
+  version: number | undefined
   cursor: WatchCursor | undefined
   waitMs: number
   missed: number
@@ -189,6 +196,7 @@ const NO_FIELDS: Fields = {
   refusal: undefined,
   kadmium: false,
   tellCloser: false,
+  version: undefined,
   cursor: undefined,
   waitMs: 0,
   missed: 0,
@@ -235,7 +243,7 @@ function readFields(bytes: Uint8Array, context: DecodeContext, withCloser: boole
         fields.refusal = refusalText(takeView(reader))
         break
       default:
-        readWatchField(tag, reader, fields)
+        readNumber(tag, reader, fields)
     }
   }
   if (closer !== undefined) fields.closer = closer.contacts
@@ -243,10 +251,13 @@ function readFields(bytes: Uint8Array, context: DecodeContext, withCloser: boole
   return fields
 }
 
-/** The fields of a watcher's messages; any other is skipped. */
-function readWatchField(tag: number, reader: ByteReader, fields: Fields): void {
+/** A condition's version, and the fields of a watcher's messages; any other field is skipped. */
+function readNumber(tag: number, reader: ByteReader, fields: Fields): void {
   const { epoch = 0, serial = 0 } = fields.cursor ?? {}
   switch (tag) {
+    case TAG_IF_VERSION:
+      fields.version = reader.varint()
+      break
     case TAG_WATCH_EPOCH:
       fields.cursor = { epoch: reader.varint(), serial }
       break
@@ -303,8 +314,9 @@ function written(type: 'put-value' | 'add-provider', closer: readonly Contact[])
   return { ok: true, response: closer.length === 0 ? { type } : { type, closer } }
 }
 
-function refused(reason: string): RpcOutcome {
-  return { ok: false, failure: { type: 'refused', reason } }
+function refused(reason: string, heldVersion?: number): RpcOutcome {
+  const version = Number.isSafeInteger(heldVersion) && heldVersion !== undefined
+  return { ok: false, failure: { type: 'refused', reason, ...(version && { heldVersion }) } }
 }
 
 /** A stranger's text, for people: bounded, and without what could play tricks on a terminal. */

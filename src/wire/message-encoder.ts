@@ -5,6 +5,7 @@ import type { RpcOutcome, RpcRequest, RpcResponse, WatchCursor } from '../core/m
 import type { ValueRecord } from '../core/record.ts'
 import {
   TAG_CLOSER,
+  TAG_IF_VERSION,
   TAG_KADMIUM,
   TAG_KEY,
   TAG_MISSED,
@@ -46,8 +47,12 @@ export function encodeRequest(request: RpcRequest, encoding: Encoding = PLAIN): 
     case 'get-providers':
       return write({ ...NOTHING, type: TYPE_NUMBERS[type], key: request.key }, encoding)
     case 'put-value': {
-      const { key, record, tellCloser = false } = request
-      return write({ ...NOTHING, type: TYPE_NUMBERS[type], key, record, tellCloser }, encoding)
+      const { key, record, tellCloser = false, ifVersion } = request
+      const numbers = versionNumber(ifVersion)
+      return write(
+        { ...NOTHING, type: TYPE_NUMBERS[type], key, record, tellCloser, numbers },
+        encoding,
+      )
     }
     case 'add-provider': {
       const { key, providers, tellCloser = false } = request
@@ -55,10 +60,8 @@ export function encodeRequest(request: RpcRequest, encoding: Encoding = PLAIN): 
     }
     case 'watch': {
       const { key, cursor, waitMs } = request
-      return write(
-        { ...NOTHING, type: TYPE_NUMBERS[type], key, watch: { cursor, waitMs } },
-        encoding,
-      )
+      const numbers = watchNumbers({ cursor, waitMs })
+      return write({ ...NOTHING, type: TYPE_NUMBERS[type], key, numbers }, encoding)
     }
     default:
       return unreachable(request)
@@ -78,8 +81,9 @@ export function encodeAnswer(
 ): Uint8Array {
   const type = TYPE_NUMBERS[request.type]
   if (!outcome.ok) {
-    const refusal = shortened(outcome.failure.reason ?? outcome.failure.type)
-    return write({ ...NOTHING, type, refusal }, encoding)
+    const { reason, heldVersion } = outcome.failure
+    const refusal = shortened(reason ?? outcome.failure.type)
+    return write({ ...NOTHING, type, refusal, numbers: versionNumber(heldVersion) }, encoding)
   }
   return write(draftOf(request, outcome.response, bareEcho), encoding)
 }
@@ -104,7 +108,7 @@ function draftOf(request: RpcRequest, response: RpcResponse, bareEcho: boolean):
       return { ...NOTHING, type, closer: response.closer ?? NOTHING.closer }
     case 'watch': {
       const { cursor, records, missed, closer } = response
-      return { ...NOTHING, type, records, closer, watch: { cursor, missed } }
+      return { ...NOTHING, type, records, closer, numbers: watchNumbers({ cursor, missed }) }
     }
     default:
       return unreachable(response)
@@ -122,8 +126,11 @@ interface Draft {
   readonly providers: readonly Contact[]
   readonly refusal: Uint8Array | undefined
   readonly tellCloser: boolean
-  readonly watch: WatchFields | undefined
+  /** What is said in numbers beside that: tags, of two bytes each, and values. */
+  readonly numbers: readonly TaggedNumber[]
 }
+
+type TaggedNumber = readonly [tag: number, value: number]
 
 interface WatchFields {
   readonly cursor: WatchCursor | undefined
@@ -139,7 +146,7 @@ const NOTHING: Omit<Draft, 'type'> = {
   providers: [],
   refusal: undefined,
   tellCloser: false,
-  watch: undefined,
+  numbers: [],
 }
 
 const NO_RECORDS: readonly ValueRecord[] = []
@@ -148,7 +155,6 @@ const NO_RECORDS: readonly ValueRecord[] = []
 function write(draft: Draft, encoding: Encoding): Uint8Array {
   const { key, record, refusal } = draft
   const records = record === undefined ? (draft.records ?? NO_RECORDS) : [record]
-  const watch = draft.watch === undefined ? [] : watchNumbers(draft.watch)
   let size = draft.type === 0 ? 0 : 2 // proto3 leaves out what is zero
   if (key !== undefined) size += 1 + lengthPrefixedSize(key.length)
   for (const each of records) {
@@ -158,7 +164,7 @@ function write(draft: Draft, encoding: Encoding): Uint8Array {
   if (refusal !== undefined) size += 2 + lengthPrefixedSize(refusal.length)
   if (encoding.kadmium) size += 3
   if (draft.tellCloser) size += 3
-  for (const [, number] of watch) size += 2 + varintSize(number)
+  for (const [, number] of draft.numbers) size += 2 + varintSize(number)
   const prefix = encoding.framed ? varintSize(size) : 0
   const bytes = new Uint8Array(prefix + size)
   let at = encoding.framed ? writeVarint(bytes, 0, size) : 0
@@ -183,13 +189,20 @@ function write(draft: Draft, encoding: Encoding): Uint8Array {
   }
   if (encoding.kadmium) at = writeFlag(bytes, at, TAG_KADMIUM)
   if (draft.tellCloser) at = writeFlag(bytes, at, TAG_TELL_CLOSER)
-  for (const [tag, number] of watch) at = writeVarint(bytes, writeVarint(bytes, at, tag), number)
+  for (const [tag, number] of draft.numbers) {
+    at = writeVarint(bytes, writeVarint(bytes, at, tag), number)
+  }
   return bytes
 }
 
-/** What a watcher's message says in numbers: tags, of two bytes each, and values. */
-function watchNumbers({ cursor, waitMs, missed }: WatchFields): [tag: number, value: number][] {
-  const numbers: [number, number][] = []
+/** A version is written even if it is 0, which says that there is none. */
+function versionNumber(version: number | undefined): readonly TaggedNumber[] {
+  return version === undefined ? NOTHING.numbers : [[TAG_IF_VERSION, version]]
+}
+
+/** What a watcher's message says in numbers. */
+function watchNumbers({ cursor, waitMs, missed }: WatchFields): readonly TaggedNumber[] {
+  const numbers: TaggedNumber[] = []
   if (cursor !== undefined) {
     numbers.push([TAG_WATCH_EPOCH, cursor.epoch], [TAG_WATCH_SERIAL, cursor.serial])
   }

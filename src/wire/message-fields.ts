@@ -4,7 +4,7 @@ import type { RpcType } from '../core/message.ts'
  * message Message {
  *   MessageType type = 1; bytes key = 2; Record record = 3;
  *   repeated Peer closerPeers = 8; repeated Peer providerPeers = 9; int32 clusterLevelRaw = 10;
- *   string refusal = 100; bool kadmium = 101; bool tellCloser = 102;
+ *   string refusal = 100; bool kadmium = 101; bool tellCloser = 102; optional uint64 ifVersion = 103;
  *   uint32 watchEpoch = 110; uint64 watchSerial = 111; uint32 waitMs = 112; uint64 missed = 113;
  * }
  *
@@ -15,6 +15,8 @@ import type { RpcType } from '../core/message.ts'
  * - `kadmium`: of a request, that its sender reads refusals, takes acknowledgements of PUT_VALUE that do not carry the
  *   whole value back, and waits for one of ADD_PROVIDER, which others do not send. Of an answer, that it keeps to this.
  * - `tellCloser`: of a PUT_VALUE or ADD_PROVIDER, that the answer shall bring `closerPeers` as that of FIND_NODE does.
+ * - `ifVersion`: of a PUT_VALUE, that it shall be refused unless the version held is this one (0: none is held); of such a
+ *   refusal, the version that is held. Who skips it stores unconditionally: others hold no conditional write back.
  * - `watchEpoch`, `watchSerial`: a watcher's cursor, in requests and answers of type WATCH (100), which travels by a
  *   protocol of its own; `waitMs` of the request, `missed` of the answer. Its answer may have several records.
  */
@@ -28,6 +30,7 @@ export const TAG_PROVIDERS = 74
 export const TAG_REFUSAL = 802
 export const TAG_KADMIUM = 808
 export const TAG_TELL_CLOSER = 816
+export const TAG_IF_VERSION = 824
 export const TAG_WATCH_EPOCH = 880
 export const TAG_WATCH_SERIAL = 888
 export const TAG_WAIT_MS = 896

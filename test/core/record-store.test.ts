@@ -106,6 +106,7 @@ describe('compare-and-set', () => {
         type: 'refused',
         code: 'stale',
         reason: `version ${ifVersion} was expected, version 5 is held`,
+        heldVersion: 5,
       })
     }
     expect(put(store, KEY, version(7), { ifVersion: 5 }).type).toBe('stored')

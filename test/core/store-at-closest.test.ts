@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { Contact } from '../../src/core/contact.ts'
 import { compareDistance, toHex } from '../../src/core/key.ts'
 import type { EarlyRequest } from '../../src/core/lookup.ts'
@@ -137,6 +137,55 @@ describe('StoreAtClosest', () => {
     const run = runScripted(put(), network([peers[3] as Contact]))
     expect(run.result.stored).toHaveLength(8)
     expect(run.result.failed).toEqual([{ peer: peers[3], failure: { type: 'timeout' } }])
+  })
+
+  it('sends a conditional write to the nearest alone, and to the others when that one has taken it', () => {
+    const run = runScripted(put({ request: { ...request, ifVersion: 1 } }), network())
+    const sent = run.sent.filter(({ request: { type } }) => type === 'put-value')
+    expect(sent.map(({ to }) => to)).toEqual(peers.slice(0, 8))
+    const [first, second, last] = [sent[0]?.at ?? 0, sent[1]?.at, sent[7]?.at]
+    expect([second, last]).toEqual([first + 10, first + 10])
+    expect(run.result).toMatchObject({ target: 8, quorum: 5, quorumMet: true })
+  })
+
+  it('asks nobody but the nearest when that one holds another version', () => {
+    const failure = { type: 'refused', reason: 'stale: …', heldVersion: 3 } as const
+    const run = runScripted(
+      put({ request: { ...request, ifVersion: 1 } }),
+      network(peers.slice(0, 1), () => ({ failure })),
+    )
+    expect(stores(run)).toEqual(peers.slice(0, 1))
+    expect(run.result).toMatchObject({ stored: [], quorumMet: false })
+    expect(run.result.failed).toEqual([{ peer: peers[0], failure }])
+  })
+
+  it('lets the next nearest decide on a conditional write where the nearest is silent or full', () => {
+    const answers: Script = () => ({ failure: { type: 'refused', reason: 'full: …' } })
+    for (const script of [answers, () => undefined]) {
+      const run = runScripted(
+        put({ request: { ...request, ifVersion: 1 } }),
+        network(peers.slice(0, 2), script),
+      )
+      expect(run.result.stored).toHaveLength(8)
+      expect(run.result.quorumMet).toBe(true)
+      expect(run.parallelMax).toBeLessThanOrEqual(8)
+    }
+  })
+
+  it('decides on a conditional write itself where it is the nearest', () => {
+    const claimed = (answer: 'held' | 'stale' | 'full', selfKey = target) => {
+      const claim = vi.fn(() => answer)
+      const init = { request: { ...request, ifVersion: 1 }, selfKey, claim }
+      return { run: runScripted(put(init), network()), claim }
+    }
+    const held = claimed('held').run
+    expect(stores(held)).toEqual(peers.slice(0, 7))
+    expect(held.result).toMatchObject({ selfHolds: true, target: 8, quorum: 5, quorumMet: true })
+    const stale = claimed('stale').run
+    expect(stores(stale)).toEqual([])
+    expect(stale.result).toMatchObject({ stored: [], selfHolds: false, quorumMet: false })
+    expect(claimed('full').run.result.stored).toHaveLength(8)
+    expect(claimed('held', far).claim).not.toHaveBeenCalled()
   })
 
   it('ends at the deadline with what it has, and names those that had not answered', () => {

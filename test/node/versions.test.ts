@@ -56,6 +56,67 @@ describe('versions', () => {
     await write(3, 'third', 3, 2)
   })
 
+  it('lets one of two writers win who write at once on the same version, wherever they stand', async () => {
+    const network = new VirtualNetwork()
+    const peers = await network.spawnMany(20, { k: 5 })
+    const name = (round: number) => bytes(`/mutable/writer/${round}`)
+    for (let round = 0; round < 20; round++) {
+      const key = name(round)
+      const write = (id: string, value: string, version: number) =>
+        network.peers
+          .get(id)
+          ?.node.put(key, signedValue(key, 'writer', { value, version }), {
+            ifVersion: version - 1,
+            keep: false, // only replicas count here
+          })
+          .then(
+            () => value,
+            (error: unknown) => error,
+          )
+      // The nearest peer of all writes in half of the rounds, a second replica in some.
+      const order = trueClosest(network, key, 20).map(({ id }) => id)
+      const [one, other] = [order[round % 2 === 0 ? 0 : 7 + (round % 5)], order[1 + (round % 11)]]
+      await network.clock.until(Promise.resolve(write('peer-0', 'first', 1)))
+      const writers = [write(one ?? '', 'one', 2), write(other ?? '', 'other', 2)]
+      const [a, b] = await network.clock.until(Promise.all(writers))
+      const [winner, loser] = typeof a === 'string' ? [a, b] : [b, a]
+      expect(typeof winner).toBe('string')
+      expect(loser).toMatchObject({ code: 'ERR_STALE_WRITE', details: { heldVersion: 2 } })
+      const values = holders(network, key).map((id) => {
+        const held = network.peers.get(id)?.node.records.get(key, network.clock.wallClock())
+        return Buffer.from(held?.record.value ?? []).toString()
+      })
+      const lost = winner === 'one' ? 'other' : 'one'
+      expect(values.filter((value) => value.includes(String(winner))).length).toBeGreaterThan(2)
+      expect(values.filter((value) => value.includes(lost))).toEqual([])
+    }
+    await network.clock.pass(3 * HOUR)
+    for (let round = 0; round < 20; round++) {
+      const held = await network.clock.until(at(peers, 9).node.get(name(round), { quorum: 5 }))
+      expect(held.agreed).toBe(5)
+    }
+  })
+
+  it('tells a late writer which version it found', async () => {
+    const network = new VirtualNetwork()
+    const peers = await network.spawnMany(20, { k: 5 })
+    const write = (version: number, ifVersion: number) =>
+      network.clock.until(
+        at(peers, 3).node.put(MUTABLE, signedValue(MUTABLE, 'writer', { value: 'v', version }), {
+          ifVersion,
+          keep: false,
+        }),
+      )
+    await write(4, 0)
+    const late = write(2, 1)
+    await expect(late).rejects.toMatchObject({
+      code: 'ERR_STALE_WRITE',
+      details: { heldVersion: 4 },
+      message: expect.stringContaining('version 1 was expected, version 4 is held'),
+    })
+    await expect(write(5, 1.5)).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' })
+  })
+
   it('does not keep a conditional write that the network refused', async () => {
     const network = new VirtualNetwork()
     const peers = await network.spawnMany(20, { k: 4 })

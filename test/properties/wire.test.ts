@@ -59,6 +59,24 @@ describe('the wire', () => {
     )
   })
 
+  it('carries every refusal, and the version that is held', () => {
+    const refusal = fc.record(
+      {
+        type: fc.constant('refused' as const),
+        reason: fc.stringMatching(/^[a-z]{1,200}$/),
+        heldVersion: fc.maxSafeNat(),
+      },
+      { requiredKeys: ['type', 'reason'] },
+    )
+    fc.assert(
+      fc.property(request, refusal, (request, failure) => {
+        const encoded = encodeAnswer(request, { ok: false, failure })
+        const { outcome } = decodeAnswer(encoded, request, plainContext)
+        expect(outcome).toEqual({ ok: false, failure })
+      }),
+    )
+  })
+
   it('writes frames of exactly the size they say', () => {
     fc.assert(
       fc.property(request, (request) => {
@@ -117,7 +135,12 @@ function requestOf(
   if (type === 'ping') return { type }
   // Half of the writes ask for contacts.
   const wish = (target[0] ?? 0) < 128 ? { tellCloser: true } : {}
-  if (type === 'put-value') return { type, key, target, record, ...wish }
+  if (type === 'put-value') {
+    // A third are conditional, some on there being nothing.
+    const byte = target[1] ?? 0
+    const condition = byte < 20 ? { ifVersion: 0 } : byte < 85 ? { ifVersion: byte ** 6 } : {}
+    return { type, key, target, record, ...wish, ...condition }
+  }
   if (type === 'add-provider') return { type, key, target, providers, ...wish }
   if (type === 'watch') {
     const epoch = new DataView(target.buffer, target.byteOffset).getUint32(0)

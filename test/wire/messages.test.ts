@@ -214,6 +214,20 @@ describe('answers', () => {
     })
   })
 
+  it('carries a condition in field 103, also that there is no version yet', () => {
+    const conditional = (ifVersion: number): RpcRequest => {
+      const key = utf8('/v/k')
+      const record = { key, value: utf8('v'), timeReceived: '' }
+      return { type: 'put-value', key, target: target(key), record, ifVersion }
+    }
+    expect(Buffer.from(encodeRequest(conditional(300))).toString('hex')).toMatch(/b806ac02$/)
+    expect(Buffer.from(encodeRequest(conditional(0))).toString('hex')).toMatch(/b80600$/)
+    for (const version of [0, 1, 300, Number.MAX_SAFE_INTEGER]) {
+      const request = conditional(version)
+      expect(decodeRequest(encodeRequest(request), plainContext).request).toEqual(request)
+    }
+  })
+
   it('takes control characters out of a refusal', () => {
     const failure = { type: 'refused', reason: 'no\u001b[31m\u202e room' } as const
     const bytes = encodeAnswer(findNode, { ok: false, failure })
