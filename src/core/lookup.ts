@@ -24,6 +24,8 @@ export interface LookupInit {
   readonly request: RpcRequest
   /** Contacts to begin with. */
   readonly seeds: readonly Contact[]
+  /** The `count` closest known, for when nobody is left to ask: the nearest seeds may all be dead while farther ones live. */
+  readonly moreSeeds?: ((count: number) => readonly Contact[]) | undefined
   readonly k: number
   readonly alpha: number
   /** Requests under way when a round brought nothing nearer; `k` as in the paper, `alpha` never widens. */
@@ -69,8 +71,8 @@ export interface LookupResult {
  *   still answer.
  * - When alpha answers in a row name nobody nearer, all of the k closest not yet asked are asked at once, as the paper
  *   says, instead of a few at a time.
- * - It ends when the `answersWanted` closest that have not failed have answered; when nobody is left to ask; or at the
- *   deadline, saying so.
+ * - It ends when the `answersWanted` closest that have not failed have answered; when nobody is left to ask, nor in the own
+ *   table; or at the deadline, saying so.
  * - An answer adds at most `CONTACTS_PER_RESPONSE_MAX` candidates.
  */
 export class Lookup implements Operation<LookupResult> {
@@ -82,12 +84,15 @@ export class Lookup implements Operation<LookupResult> {
   #answersWithoutProgress = 0
   #requests = 0
   #failures = 0
+  /** How many of the closest in the own table were candidates so far. */
+  #seeded: number
   #result: LookupResult | undefined
 
   constructor(init: LookupInit) {
     assert(init.alpha >= 1 && init.k >= 1, `alpha ${init.alpha}, k ${init.k}`)
     this.#init = init
     this.#candidates = new Candidates(init.target, init.k * LOOKUP_CANDIDATES_PER_K)
+    this.#seeded = Math.max(1, init.seeds.length)
     for (const seed of init.seeds) this.#hear(seed, 1)
   }
 
@@ -105,7 +110,11 @@ export class Lookup implements Operation<LookupResult> {
     if (this.#result !== undefined) return { type: 'done', result: this.#result }
     if (now >= this.#init.deadline) return this.#end(false)
     const wakeAt = Math.min(this.#init.deadline, this.#markSlow(now))
-    const { ask, answered, open } = this.#survey()
+    let survey = this.#survey()
+    if (survey.answered < this.#init.answersWanted && !survey.open && this.#hearMoreSeeds()) {
+      survey = this.#survey()
+    }
+    const { ask, answered, open } = survey
     if (answered >= this.#init.answersWanted || !open) return this.#end(true)
     if (ask !== undefined) {
       if (this.#mayAskEarly(ask)) return this.#ask(ask, now, true)
@@ -142,6 +151,20 @@ export class Lookup implements Operation<LookupResult> {
   #hear(contact: Contact, depth: number): number {
     if (bytesEqual(contact.key, this.#init.selfKey)) return -1
     return this.#candidates.add(contact, depth)
+  }
+
+  /** Takes in as many from the own table again as were taken in before; returns whether anybody is new. */
+  #hearMoreSeeds(): boolean {
+    const { moreSeeds, k } = this.#init
+    while (moreSeeds !== undefined && this.#seeded < k * LOOKUP_CANDIDATES_PER_K) {
+      this.#seeded *= 2
+      const seeds = moreSeeds(this.#seeded)
+      let isNew = false
+      for (const seed of seeds) if (this.#hear(seed, 1) >= 0) isNew = true
+      if (seeds.length < this.#seeded) this.#seeded = Number.POSITIVE_INFINITY // that was all
+      if (isNew) return true
+    }
+    return false
   }
 
   #mayAskEarly({ isEarly, contact }: Candidate): boolean {

@@ -70,6 +70,7 @@ export class Lookups {
       selfKey: this.#init.self().key,
       request,
       seeds: given.seeds === undefined ? known : [...known, ...given.seeds],
+      moreSeeds: (more) => table.closest(target, more),
       k: count,
       alpha: options.alpha,
       widenTo: options.widenTo === 0 ? count : options.widenTo,

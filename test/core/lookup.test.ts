@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { Contact } from '../../src/core/contact.ts'
 import { commonPrefixLength, toHex } from '../../src/core/key.ts'
 import { Lookup, type LookupInit } from '../../src/core/lookup.ts'
@@ -78,6 +78,34 @@ describe('Lookup', () => {
   it('ends, with nobody, when all peers are dead', () => {
     const run = runScripted(new Lookup(lookupInit({ seeds: withBits(1, 2, 4, 8, 16) })), new Map())
     expect(run.result).toMatchObject({ closest: [], complete: true, hops: 0, failures: 5 })
+  })
+
+  it('goes on with farther contacts of the own table when all nearer ones are dead', () => {
+    const table = withBits(...Array.from({ length: 24 }, (_, i) => i * 8))
+    const living = table.slice(13)
+    const moreSeeds = vi.fn<(count: number) => Contact[]>((count) =>
+      nearest(table, Uint8Array.of(TARGET), count),
+    )
+    const run = runScripted(
+      new Lookup(lookupInit({ seeds: moreSeeds(3), moreSeeds })),
+      honestNetwork(living, () => living),
+    )
+    const closest = nearest(living, Uint8Array.of(TARGET), 3)
+    expect(run.result).toMatchObject({ closest, complete: true })
+    // Twice as many each time, and none beyond those that held a living one.
+    expect(moreSeeds.mock.calls).toEqual([[3], [6], [12], [24]])
+  })
+
+  it('asks its table once for more when all peers are dead or few, and then ends', () => {
+    const table = withBits(2, 1)
+    const moreSeeds = vi.fn<() => Contact[]>(() => table)
+    const dead = runScripted(new Lookup(lookupInit({ seeds: table, moreSeeds })), new Map())
+    expect(dead.result).toMatchObject({ closest: [], failures: 2 })
+    expect(moreSeeds).toHaveBeenCalledTimes(1)
+    const all = honestNetwork(table, () => table)
+    const few = runScripted(new Lookup(lookupInit({ seeds: table, moreSeeds })), all)
+    expect(few.result).toMatchObject({ closest: table, requests: 2 })
+    expect(moreSeeds).toHaveBeenCalledTimes(2)
   })
 
   it('ends at once without seeds', () => {

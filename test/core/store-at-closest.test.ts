@@ -2,7 +2,11 @@ import { describe, expect, it, vi } from 'vitest'
 import type { Contact } from '../../src/core/contact.ts'
 import { compareDistance, toHex } from '../../src/core/key.ts'
 import type { EarlyRequest } from '../../src/core/lookup.ts'
-import { StoreAtClosest, type StoreInit } from '../../src/core/store-at-closest.ts'
+import {
+  type ClaimResult,
+  StoreAtClosest,
+  type StoreInit,
+} from '../../src/core/store-at-closest.ts'
 import {
   honest,
   honestNetwork,
@@ -173,8 +177,8 @@ describe('StoreAtClosest', () => {
   })
 
   it('decides on a conditional write itself where it is the nearest', () => {
-    const claimed = (answer: 'held' | 'stale' | 'full', selfKey = target) => {
-      const claim = vi.fn(() => answer)
+    const claimed = (answer: ClaimResult, selfKey = target) => {
+      const claim = vi.fn<() => ClaimResult>(() => answer)
       const init = { request: { ...request, ifVersion: 1 }, selfKey, claim }
       return { run: runScripted(put(init), network()), claim }
     }

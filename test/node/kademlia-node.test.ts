@@ -127,6 +127,19 @@ describe('KademliaNode', () => {
     expect(first?.node.records.size).toBe(0)
   })
 
+  it('puts, though all of the closest peers it knows have died, as long as one lives farther off', async () => {
+    const network = new VirtualNetwork()
+    const peers = await network.spawnMany(30, { k: 3 })
+    const { node } = at(peers, 4)
+    const value = key('survivor')
+    const found = sha256Key(value)
+    const known = node.table.closest(keyFromDigest(sha256(found)), 100)
+    expect(known.length).toBeGreaterThan(8)
+    for (const { id } of known.slice(0, -1)) network.kill(id)
+    const result = await network.clock.until(node.put(found, value))
+    expect(result.stored.some(({ id }) => id !== node.self.id)).toBe(true)
+  })
+
   it('keeps a value alone, and says that it is its only holder', async () => {
     const network = new VirtualNetwork()
     const peer = await network.spawn('alone')
