@@ -1,6 +1,6 @@
 import { type Logger, pino } from 'pino'
 import pretty from 'pino-pretty'
-import { apiAddressToText, isLoopback, parseApiAddress } from '../api/address.ts'
+import { type ApiAddress, apiAddressToText, isLoopback, parseApiAddress } from '../api/address.ts'
 import { ApiServer } from '../api/server.ts'
 import { KadmiumError } from '../core/errors.ts'
 import type { DhtEvent } from '../core/events.ts'
@@ -15,6 +15,9 @@ import {
   openDataDirectory,
 } from './data-directory.ts'
 import { healthAnswers } from './health-answers.ts'
+import { MeteredPeer } from './metered-peer.ts'
+import { metricsAnswers } from './metrics-answers.ts'
+import { MetricsPage } from './metrics-page.ts'
 import { Peer } from './peer.ts'
 
 /** What a daemon is started with. */
@@ -68,6 +71,7 @@ async function startParts(
   const { config, sources } = resolveConfig({ flags, environment, file })
   const storage = await LevelDbStorage.open(directory.store, { syncWrites: config.syncWrites })
   undo.push(() => storage.close())
+  const metrics = new MetricsPage(directory.path)
   const peer = await Peer.start({
     privateKey: directory.privateKey,
     listen: config.listen,
@@ -78,9 +82,10 @@ async function startParts(
     k: config.k,
     alpha: config.alpha,
     observers: [logObserver(log)],
+    metrics,
   })
   undo.push(() => peer.stop())
-  const { apis, dashboard } = await startApis(init, directory, config, peer, undo)
+  const { apis, dashboard } = await startApis(init, directory, config, { peer, metrics }, undo)
   return { id: peer.id, addresses: peer.addresses, apis, dashboard, data: directory.path, stop }
 }
 
@@ -88,12 +93,20 @@ async function startApis(
   init: DaemonInit,
   directory: DataDirectory,
   config: Config,
-  peer: Peer,
+  { peer, metrics }: { readonly peer: Peer; readonly metrics: MetricsPage },
   undo: (() => Promise<void>)[],
 ): Promise<{ apis: string[]; dashboard: string | undefined }> {
-  const fallback = dashboardAnswers(healthAnswers(peer))
-  const socket = { type: 'unix', path: directory.socket } as const
-  const servers = [await ApiServer.listen({ peer, address: socket, fallback })]
+  const onUnauthenticated = (): void => {
+    metrics.unauthenticated()
+    init.log.warn('an API call carried no valid token')
+  }
+  const metered = new MeteredPeer(peer, (method, code) => metrics.called(method, code))
+  const otherwise = dashboardAnswers(healthAnswers(peer))
+  const serve = (address: ApiAddress, token?: string): Promise<ApiServer> => {
+    const fallback = metricsAnswers({ page: metrics, token, onUnauthenticated, otherwise })
+    return ApiServer.listen({ peer: metered, address, token, fallback, onUnauthenticated })
+  }
+  const servers = [await serve({ type: 'unix', path: directory.socket })]
   undo.push(() => closeAll(servers))
   let dashboard: string | undefined
   if (config.api !== '') {
@@ -105,8 +118,7 @@ async function startApis(
       )
     }
     const token = init.noToken === true ? undefined : await loadToken(directory.path)
-    const onUnauthenticated = (): void => init.log.warn('an API call carried no valid token')
-    const server = await ApiServer.listen({ peer, address, token, fallback, onUnauthenticated })
+    const server = await serve(address, token)
     servers.push(server)
     if (server.address.type === 'tcp') {
       dashboard = dashboardUrl(server.address, token)

@@ -1,22 +1,39 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { ApiPeer } from '../api/peer.ts'
+import { type HealthProblem, isReady } from './health.ts'
 
-/** Answers `/healthz` (the process lives) and `/readyz` (the peer is well, or 503 with what is wrong). */
-export function healthAnswers(
-  peer: ApiPeer,
-): (request: IncomingMessage, response: ServerResponse) => void {
+/**
+ * Answers `/healthz` (200 as long as the process lives) and `/readyz` (200 if the peer can do its work, else 503). Both tell
+ * whether it is well, and what is wrong if it is not.
+ */
+export function healthAnswers(peer: {
+  problems(): readonly HealthProblem[]
+}): (request: IncomingMessage, response: ServerResponse) => void {
   return (request, response) => {
     const path = request.url?.split('?')[0]
-    if (path === '/healthz') {
-      end(response, 200, { alive: true })
-    } else if (path === '/readyz') {
-      peer.status().then(
-        ({ problems }) => end(response, problems.length === 0 ? 200 : 503, { problems }),
-        (error: unknown) => end(response, 503, { problems: [String(error)] }),
-      )
-    } else {
+    if (path !== '/healthz' && path !== '/readyz') {
       end(response, 404, { error: `nothing is served at ${path ?? '/'}` })
+      return
     }
+    const { problems, fault } = problemsOf(peer)
+    const isDown = fault !== undefined || !isReady(problems)
+    const verdict = {
+      healthy: fault === undefined && problems.length === 0,
+      problems: fault === undefined ? problems.map(({ text }) => text) : [fault],
+    }
+    if (path === '/healthz') end(response, 200, { alive: true, ...verdict })
+    else end(response, isDown ? 503 : 200, { ready: !isDown, ...verdict })
+  }
+}
+
+/** A peer that is just stopping has no state to judge. */
+function problemsOf(peer: { problems(): readonly HealthProblem[] }): {
+  readonly problems: readonly HealthProblem[]
+  readonly fault: string | undefined
+} {
+  try {
+    return { problems: peer.problems(), fault: undefined }
+  } catch (error) {
+    return { problems: [], fault: error instanceof Error ? error.message : String(error) }
   }
 }
 

@@ -1,11 +1,8 @@
 import { identify, identifyPush } from '@libp2p/identify'
 import type { Libp2p, PrivateKey } from '@libp2p/interface'
-import { peerIdFromString } from '@libp2p/peer-id'
 import { ping } from '@libp2p/ping'
 import { yamux } from '@libp2p/yamux'
-import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
-import { CID } from 'multiformats/cid'
 import type {
   ActivityOutput,
   ApiPeer,
@@ -28,17 +25,20 @@ import { KadmiumError } from '../core/errors.ts'
 import { commonPrefixLength, toHex } from '../core/key.ts'
 import type { Observer, Storage } from '../core/ports.ts'
 import { recordKeyFromText, recordKeyToText } from '../core/record-key.ts'
-import type { StoreFailure } from '../core/store-at-closest.ts'
-import { peerIdInAddress } from '../libp2p/contacts.ts'
 import { noise } from '../libp2p/noise.ts'
-import { ownerKeyFromText } from '../libp2p/owner-keys.ts'
 import { type KadmiumService, kadmium } from '../libp2p/service.ts'
 import { tcp } from '../libp2p/tcp.ts'
 import type { UserPutResult } from '../libp2p/user-values.ts'
 import { Activity } from './activity.ts'
-import { healthProblems } from './health.ts'
+import { type HealthProblem, healthProblems } from './health.ts'
+import { HealthEvidence } from './health-evidence.ts'
 import { heldRecords } from './held-records.ts'
 import { LookupTrace } from './lookup-trace.ts'
+import type { PeerMetrics } from './metrics-page.ts'
+import { failedPeer, idsOf, peerOutput, putOutput } from './outputs.ts'
+import { checkAddresses, startError } from './start-checks.ts'
+import { type StoreSurvey, StoreSurveyor } from './store-survey.ts'
+import { multihashOf, peerIdBytes, recordKey } from './user-keys.ts'
 
 /** What a peer is started with. */
 export interface PeerInit {
@@ -53,21 +53,32 @@ export interface PeerInit {
   readonly k?: number | undefined
   readonly alpha?: number | undefined
   readonly observers?: readonly Observer[] | undefined
+  /** Where its figures and libp2p's are told. */
+  readonly metrics?: PeerMetrics | undefined
 }
 
 type Node = Libp2p<{ dht: KadmiumService }>
+
+interface PeerParts {
+  readonly hasBootstrap: boolean
+  readonly activity: Activity
+  readonly evidence: HealthEvidence
+}
 
 /** A running libp2p node with a Kadmium peer on it, in the terms of the API. */
 export class Peer implements ApiPeer {
   readonly #node: Node
   readonly #startedAt = performance.now()
+  readonly #surveyor = new StoreSurveyor(Date.now())
   readonly #hasBootstrap: boolean
   readonly #activity: Activity
+  readonly #evidence: HealthEvidence
 
-  private constructor(node: Node, hasBootstrap: boolean, activity: Activity) {
+  private constructor(node: Node, { hasBootstrap, activity, evidence }: PeerParts) {
     this.#node = node
     this.#hasBootstrap = hasBootstrap
     this.#activity = activity
+    this.#evidence = evidence
   }
 
   /**
@@ -76,16 +87,18 @@ export class Peer implements ApiPeer {
    * @throws KadmiumError `ERR_INVALID_OPTION` for an address that is none or cannot be listened at.
    */
   static async start(init: PeerInit): Promise<Peer> {
-    for (const address of [...init.listen, ...init.bootstrap]) checkAddress(address)
-    for (const address of init.bootstrap) {
-      if (peerIdInAddress(multiaddr(address)) !== undefined) continue
-      if (address.startsWith('/dnsaddr/')) continue
-      throw invalid(
-        `the bootstrap address ${address} has no peer id at its end; take the address that the other daemon prints, …/p2p/12D3Koo…`,
-      )
+    checkAddresses(init.listen, init.bootstrap)
+    const { mode, prefix, k, alpha, storage, bootstrap, metrics, observers = [] } = init
+    const parts = {
+      hasBootstrap: bootstrap.length > 0,
+      activity: new Activity(),
+      evidence: new HealthEvidence(),
     }
-    const { mode, prefix, k, alpha, storage, bootstrap, observers = [] } = init
-    const activity = new Activity()
+    const own = [
+      parts.activity,
+      parts.evidence,
+      ...(metrics === undefined ? [] : [metrics.observer]),
+    ]
     try {
       const node = await createLibp2p({
         ...(init.privateKey === undefined ? {} : { privateKey: init.privateKey }),
@@ -95,6 +108,7 @@ export class Peer implements ApiPeer {
         streamMuxers: [yamux()],
         nodeInfo: { name: 'kadmium', version: VERSION },
         connectionManager: CONNECTION_MANAGER,
+        ...(metrics === undefined ? {} : { metrics: metrics.forLibp2p }),
         services: {
           identify: identify(),
           // Tells those connected when the mode changes.
@@ -105,13 +119,15 @@ export class Peer implements ApiPeer {
             prefix,
             bootstrap,
             storage,
-            observers: [...observers, activity],
+            observers: [...observers, ...own],
             ...(k === undefined ? {} : { k }),
             ...(alpha === undefined ? {} : { alpha }),
           }),
         },
       })
-      return new Peer(node, bootstrap.length > 0, activity)
+      const peer = new Peer(node, parts)
+      metrics?.follow(peer)
+      return peer
     } catch (error) {
       throw startError(error, init.listen)
     }
@@ -140,15 +156,13 @@ export class Peer implements ApiPeer {
   async put(input: PutInput): Promise<PutOutput> {
     const { key, value, kind, ttlMs, quorum, ifSequence, signal, timeoutMs } = input
     const options = { ttlMs, quorum, ifSequence, signal, timeoutMs }
-    if (kind === 'immutable') {
-      return putOutput(await this.#dht.putImmutable(value, options))
-    }
+    if (kind === 'immutable') return this.#put(undefined, this.#dht.putImmutable(value, options))
     if (key === undefined) throw invalid('a key is needed for a value that is not immutable')
     const target = kind === 'mutable' ? this.#mutableKey(key) : recordKey(key)
     if (ifSequence !== undefined && !recordKeyToText(target).startsWith('/mutable/')) {
       throw invalid('only /mutable/ values have a sequence to compare with')
     }
-    return putOutput(await this.#dht.put(target, value, options))
+    return this.#put(target, this.#dht.put(target, value, options))
   }
 
   async get(
@@ -177,7 +191,8 @@ export class Peer implements ApiPeer {
     key: string,
     options: CallOptions & { quorum?: number | undefined },
   ): Promise<PutOutput> {
-    return putOutput(await this.#dht.delete(recordKey(key), options))
+    const target = recordKey(key)
+    return this.#put(target, this.#dht.delete(target, options))
   }
 
   async *watch(
@@ -254,12 +269,37 @@ export class Peer implements ApiPeer {
       addresses: this.addresses,
       uptimeMs,
       connections: this.#node.getConnections().length,
-      problems: healthProblems({ status, options, uptimeMs, hasBootstrap: this.#hasBootstrap }),
+      problems: this.problems().map(({ text }) => text),
       version: VERSION,
       protocol: this.#dht.protocol,
       k: options.k,
       alpha: options.alpha,
     })
+  }
+
+  /** What is wrong with it; empty: it is well. */
+  problems(): readonly HealthProblem[] {
+    const { node } = this.#dht
+    const evidence = this.#evidence
+    return healthProblems({
+      status: node.status(),
+      options: node.options,
+      uptimeMs: performance.now() - this.#startedAt,
+      hasSeeds: this.#hasBootstrap || node.savedContacts().length > 0,
+      live: node.table.live,
+      skew: evidence.skew(performance.now()),
+      underReplicated: evidence.thinKeys(node.records, Date.now()) + this.survey().overdue,
+    })
+  }
+
+  /** What its store holds, as of a moment ago. */
+  survey(): StoreSurvey {
+    return this.#surveyor.survey(this.#dht.node, Date.now())
+  }
+
+  /** The libp2p service: its counters, for metrics. */
+  get service(): KadmiumService {
+    return this.#dht
   }
 
   async peers(): Promise<readonly ContactOutput[]> {
@@ -293,6 +333,19 @@ export class Peer implements ApiPeer {
     return Promise.resolve(this.#activity.output(afterMs, performance.now(), Date.now()))
   }
 
+  /** Notes a put that reached too few; also one that failed for it, for its value is kept and spread later on. */
+  async #put(key: Uint8Array | undefined, putting: Promise<UserPutResult>): Promise<PutOutput> {
+    try {
+      const result = await putting
+      this.#evidence.put(result.key, result.stored.length, result.target, Date.now())
+      return putOutput(result)
+    } catch (error) {
+      const isThin = error instanceof KadmiumError && error.code === 'ERR_QUORUM'
+      if (isThin && key !== undefined) this.#evidence.put(key, 0, 1, Date.now())
+      throw error
+    }
+  }
+
   get #dht(): KadmiumService {
     return this.#node.services.dht
   }
@@ -310,80 +363,6 @@ const CONNECTION_MANAGER = {
   maxParallelDials: 100,
   inboundConnectionThreshold: 50,
   maxIncomingPendingConnections: 100,
-}
-
-/** The key that a user means: a bare word such as `greeting` is `/kv/greeting`. */
-function recordKey(given: string): Uint8Array {
-  return (
-    ownerKeyFromText(given) ?? recordKeyFromText(given.startsWith('/') ? given : `/kv/${given}`)
-  )
-}
-
-function multihashOf(cid: string): Uint8Array {
-  try {
-    return CID.parse(cid).multihash.bytes
-  } catch (cause) {
-    throw new KadmiumError('ERR_INVALID_KEY', `'${cid}' is no CID`, { cause })
-  }
-}
-
-function peerIdBytes(text: string): Uint8Array | undefined {
-  try {
-    return peerIdFromString(text).toMultihash().bytes
-  } catch {
-    return undefined // it is something else: a key
-  }
-}
-
-function putOutput(result: UserPutResult): PutOutput {
-  const { key, stored, failed, target, quorum, version, durationMs, requests } = result
-  return {
-    key: recordKeyToText(key),
-    stored: idsOf(stored),
-    failed: failed.map(failedPeer),
-    target,
-    quorum,
-    version,
-    durationMs,
-    requests,
-  }
-}
-
-function idsOf(contacts: readonly Contact[]): string[] {
-  return contacts.map(({ id }) => id)
-}
-
-function failedPeer({ peer, failure }: StoreFailure): PutOutput['failed'][number] {
-  return { peer: peer.id, type: failure.type, reason: failure.reason ?? '' }
-}
-
-function peerOutput({ id, addresses }: Contact): PeerOutput {
-  return { id, addresses: addresses.map((bytes) => multiaddr(bytes).toString()) }
-}
-
-function checkAddress(address: string): void {
-  try {
-    multiaddr(address)
-  } catch (cause) {
-    throw new KadmiumError(
-      'ERR_INVALID_OPTION',
-      `'${address}' is no multiaddr; one looks like /ip4/127.0.0.1/tcp/4701`,
-      { cause },
-    )
-  }
-}
-
-function startError(error: unknown, listen: readonly string[]): unknown {
-  if (error instanceof KadmiumError || !(error instanceof Error)) return error
-  const causes: readonly unknown[] = error instanceof AggregateError ? error.errors : []
-  const text = [error, ...causes].map(String).join('; ')
-  const isListening = /EADDRINUSE|UnsupportedListenAddress|EADDRNOTAVAIL|EACCES|listen/i.test(text)
-  if (!isListening) return error
-  return new KadmiumError(
-    'ERR_INVALID_OPTION',
-    `cannot listen at ${listen.join(', ')}: ${text}. Choose another address with --listen`,
-    { cause: error },
-  )
 }
 
 function invalid(message: string): KadmiumError {
