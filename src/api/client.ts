@@ -7,8 +7,8 @@ import { Kadmium } from './gen/kadmium/v1/kadmium_pb.ts'
 export type KadmiumClient = Client<typeof Kadmium>
 
 /**
- * A client of the API at `address`. It connects when first called, and rejects with Connect's `ConnectError`, whose own
- * code `codeOf` reads.
+ * A client of the API at `address`. It connects when first called, and rejects with Connect's `ConnectError`, which
+ * `toKadmiumError` turns into the error that the peer had.
  */
 export function connectKadmium(
   address: ApiAddress,

@@ -1,3 +1,5 @@
+import { KadmiumError } from '../core/errors.ts'
+
 /**
  * Turns what a callback hears into an async iterable: what a server stream is made of. Holds at most `max` items that nobody
  * has read; a reader so slow ends the stream with an error instead of the server's memory.
@@ -15,7 +17,8 @@ export class EventQueue<Item> {
   push(item: Item): void {
     if (this.#end !== undefined) return
     if (this.#items.length >= this.#max) {
-      this.fail(new Error(`the reader is more than ${this.#max} events behind`))
+      const message = `the reader is more than ${this.#max} events behind`
+      this.fail(new KadmiumError('ERR_BUSY', message, { details: { limit: this.#max } }))
       return
     }
     this.#items.push(item)

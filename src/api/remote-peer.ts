@@ -29,7 +29,7 @@ import type {
   StatusOutput,
   WatchOutput,
 } from './peer.ts'
-import { codeOf } from './status.ts'
+import { toKadmiumError } from './status.ts'
 
 const KINDS = {
   immutable: Kind.IMMUTABLE,
@@ -214,9 +214,9 @@ export class RemotePeer implements ApiPeer {
   }
 
   #toKadmiumError(error: unknown): unknown {
-    const code = codeOf(error)
+    const own = toKadmiumError(error)
+    if (own !== undefined) return own
     if (!(error instanceof ConnectError)) return error
-    if (code !== undefined) return new KadmiumError(code, error.rawMessage)
     if (hasCode(error.cause, 'ENOENT')) return this.#noDaemon(error)
     switch (error.code) {
       case Code.Unauthenticated:

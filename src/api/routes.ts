@@ -1,9 +1,17 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
-import type { ConnectRouter, HandlerContext, ServiceImpl } from '@connectrpc/connect'
+import {
+  Code,
+  ConnectError,
+  type ConnectRouter,
+  type HandlerContext,
+  type ServiceImpl,
+} from '@connectrpc/connect'
 import { KadmiumError } from '../core/errors.ts'
 import { EventQueue } from './event-queue.ts'
+import { file_google_rpc_error_details } from './gen/google/rpc/error_details_pb.ts'
 import {
   type ActivityIntervalSchema,
+  file_kadmium_v1_kadmium,
   type HeldRecordSchema,
   Kadmium,
   Kind,
@@ -11,7 +19,7 @@ import {
   LookupStep_Type,
   type WatchEventSchema,
 } from './gen/kadmium/v1/kadmium_pb.ts'
-import { KV } from './gen/kv/kv_pb.ts'
+import { file_kv_kv, KV } from './gen/kv/kv_pb.ts'
 import type {
   ActivityIntervalOutput,
   ApiPeer,
@@ -25,6 +33,7 @@ import type {
   RecordOutput,
   WatchOutput,
 } from './peer.ts'
+import { reflectionRoutes } from './reflection.ts'
 import { toConnectError } from './status.ts'
 
 /** Events of a stream that may wait for a slow reader. */
@@ -39,6 +48,7 @@ export function apiRoutes(peer: ApiPeer): (router: ConnectRouter) => void {
   return (router) => {
     router.service(Kadmium, kadmiumService(peer))
     router.service(KV, kvService(peer))
+    reflectionRoutes([file_kadmium_v1_kadmium, file_kv_kv, file_google_rpc_error_details])(router)
   }
 }
 
@@ -74,21 +84,21 @@ function kadmiumService(peer: ApiPeer): ServiceImpl<typeof Kadmium> {
       }),
     findProviders: ({ cid, count, timeoutMs }, context) =>
       stream<PeerOutput, { id: string; addresses: string[] }>(
-        (found) =>
-          peer.findProviders(cid, {
-            count: given(count),
-            found,
-            ...callOptions(timeoutMs, context),
-          }),
+        callOptions(timeoutMs, context),
+        (found, options) => peer.findProviders(cid, { count: given(count), found, ...options }),
         peerInfo,
       ),
     findPeer: ({ peer: id, timeoutMs }, context) =>
       answer(async () => peerInfo(await peer.findPeer(id, callOptions(timeoutMs, context)))),
     lookup: ({ key, trace, timeoutMs }, context) =>
-      stream<LookupItem, MessageInitShape<typeof LookupEventSchema>>(async (push) => {
-        const listeners = trace ? { started: push, step: push } : {}
-        push(await peer.lookup(key, { ...callOptions(timeoutMs, context), ...listeners }))
-      }, lookupEvent),
+      stream<LookupItem, MessageInitShape<typeof LookupEventSchema>>(
+        callOptions(timeoutMs, context),
+        async (push, options) => {
+          const listeners = trace ? { started: push, step: push } : {}
+          push(await peer.lookup(key, { ...options, ...listeners }))
+        },
+        lookupEvent,
+      ),
     watch: ({ key, replicas, timeoutMs }, context) =>
       watch(peer.watch(key, { replicas: given(replicas), ...callOptions(timeoutMs, context) })),
     ...views(peer),
@@ -148,7 +158,7 @@ function kvService(peer: ApiPeer): ServiceImpl<typeof KV> {
       answer(async () => {
         try {
           const { value } = await peer.get(key, callOptions(0, context))
-          return { success: true, value: new TextDecoder().decode(value) }
+          return { success: true, value: textOf(key, value) }
         } catch (error) {
           if (error instanceof KadmiumError && error.code === 'ERR_NOT_FOUND') {
             return { success: false, value: '' }
@@ -156,6 +166,21 @@ function kvService(peer: ApiPeer): ServiceImpl<typeof KV> {
           throw error
         }
       }),
+  }
+}
+
+/** The service speaks of texts; bytes that are none are said to be so rather than bent into one. */
+function textOf(key: string, value: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(value)
+  } catch (cause) {
+    throw new ConnectError(
+      `the value of ${key} is no text: read it with kadmium.v1.Kadmium/Get`,
+      Code.FailedPrecondition,
+      undefined,
+      undefined,
+      cause,
+    )
   }
 }
 
@@ -167,12 +192,17 @@ async function answer<Result>(work: () => Promise<Result>): Promise<Result> {
   }
 }
 
+/** The work ends with the call, and when its reader has left or is too far behind. */
 async function* stream<Item, Message>(
-  work: (push: (item: Item) => void) => Promise<void>,
+  options: CallOptions,
+  work: (push: (item: Item) => void, options: CallOptions) => Promise<void>,
   toMessage: (item: Item) => Message,
 ): AsyncGenerator<Message, void, undefined> {
   const queue = new EventQueue<Item>(EVENTS_MAX)
-  work((item) => queue.push(item)).then(
+  const ending = new AbortController()
+  const signals = options.signal === undefined ? [] : [options.signal]
+  const signal = AbortSignal.any([...signals, ending.signal])
+  work((item) => queue.push(item), { ...options, signal }).then(
     () => queue.close(),
     (error: unknown) => queue.fail(error),
   )
@@ -180,6 +210,8 @@ async function* stream<Item, Message>(
     for await (const item of queue) yield toMessage(item)
   } catch (error) {
     throw toConnectError(error)
+  } finally {
+    ending.abort()
   }
 }
 

@@ -1,4 +1,3 @@
-import { timingSafeEqual } from 'node:crypto'
 import { chmod, unlink } from 'node:fs/promises'
 import {
   createServer as createHttpServer,
@@ -7,15 +6,18 @@ import {
 } from 'node:http'
 import { createServer as createHttp2Server, type ServerHttp2Session } from 'node:http2'
 import { type AddressInfo, createServer, type Server as NetServer, type Socket } from 'node:net'
-import { Code, ConnectError, type Interceptor } from '@connectrpc/connect'
 import { connectNodeAdapter } from '@connectrpc/connect-node'
 import { KadmiumError } from '../core/errors.ts'
 import { type ApiAddress, apiAddressToText, isLoopback } from './address.ts'
+import { callGate } from './gate.ts'
 import type { ApiPeer } from './peer.ts'
 import { apiRoutes } from './routes.ts'
 
-/** Largest request body: a value at its limit, in base64 inside JSON, and room. Bytes. */
-const BODY_BYTES_MAX = 4 << 20
+/** Largest request body: a value of the largest limit that can be set (1 MiB), in base64 inside JSON, and room. Bytes. */
+const BODY_BYTES_MAX = 2 << 20
+
+/** Longest deadline that is taken: Node's timers go no further, and fire at once when asked to. ms. */
+const DEADLINE_MS_MAX = 2 ** 31 - 1
 
 /** How long a connection may take to say which HTTP it speaks. ms. */
 const FIRST_BYTES_MS = 10_000
@@ -31,8 +33,10 @@ export interface ApiServerInit {
   readonly token?: string | undefined
   /** Answers what is not a call: `/healthz`, `/metrics`. */
   readonly fallback?: ((request: IncomingMessage, response: ServerResponse) => void) | undefined
-  /** A call with a wrong token came in. */
+  /** A call with a wrong token, or with none, was turned away. */
   readonly onUnauthenticated?: (() => void) | undefined
+  /** Calls under way at once; one more is refused with RESOURCE_EXHAUSTED. Default: 256. */
+  readonly callsMax?: number | undefined
 }
 
 /**
@@ -50,8 +54,8 @@ export class ApiServer {
     const handler = connectNodeAdapter({
       routes: apiRoutes(init.peer),
       readMaxBytes: BODY_BYTES_MAX,
-      interceptors:
-        init.token === undefined ? [] : [authenticate(init.token, init.onUnauthenticated)],
+      maxTimeoutMs: DEADLINE_MS_MAX,
+      requestGate: callGate(init),
       ...(init.fallback === undefined ? {} : { fallback: init.fallback as () => void }), // Node's own types
     })
     const guarded = isForAnyone(init) ? refuseForeignHosts(handler) : handler
@@ -153,18 +157,6 @@ function refuseForeignHosts(handler: Handler): Handler {
 }
 
 type Handler = ReturnType<typeof connectNodeAdapter>
-
-function authenticate(token: string, onUnauthenticated: (() => void) | undefined): Interceptor {
-  const wanted = Buffer.from(`Bearer ${token}`)
-  return (next) => (request) => {
-    const given = Buffer.from(request.header.get('authorization') ?? '')
-    if (given.length !== wanted.length || !timingSafeEqual(given, wanted)) {
-      onUnauthenticated?.()
-      throw new ConnectError('the call carries no valid token', Code.Unauthenticated)
-    }
-    return next(request)
-  }
-}
 
 function cannotListen(address: ApiAddress, cause: Error): KadmiumError {
   const where = apiAddressToText(address)

@@ -1,6 +1,7 @@
 import { Code, ConnectError } from '@connectrpc/connect'
 import { unreachable } from '../core/assert.ts'
 import { type ErrorCode, KadmiumError } from '../core/errors.ts'
+import { ErrorInfoSchema } from './gen/google/rpc/error_details_pb.ts'
 
 /** The metadata key under which an error's own code travels. */
 export const CODE_METADATA = 'kadmium-code'
@@ -36,18 +37,39 @@ export function statusOf(code: ErrorCode): Code {
 
 /** Turns what a call of the peer threw into what goes over the wire. */
 export function toConnectError(error: unknown): ConnectError {
-  if (error instanceof ConnectError) return error
-  if (error instanceof KadmiumError) {
-    const metadata = { [CODE_METADATA]: error.code }
-    return new ConnectError(error.message, statusOf(error.code), metadata, undefined, error)
-  }
-  return ConnectError.from(error)
+  // A caller that left and a deadline that passed come as the reason of an aborted signal; all else is a fault of ours.
+  if (!(error instanceof KadmiumError)) return ConnectError.from(error, Code.Internal)
+  const { code, message, details } = error
+  const metadata: Record<string, string> = {}
+  for (const [name, fact] of Object.entries(details)) metadata[name] = factToText(fact)
+  const info = { reason: code, domain: DOMAIN, metadata }
+  const detail = { desc: ErrorInfoSchema, value: info }
+  return new ConnectError(message, statusOf(code), { [CODE_METADATA]: code }, [detail], error)
 }
 
-/** The peer's own code of an error that came over the wire, if it bears one. */
-export function codeOf(error: unknown): ErrorCode | undefined {
-  if (error instanceof KadmiumError) return error.code
+/** The error that the peer had, if this one came from a peer over the wire. */
+export function toKadmiumError(error: unknown): KadmiumError | undefined {
+  if (error instanceof KadmiumError) return error
   if (!(error instanceof ConnectError)) return undefined
   const code = error.metadata.get(CODE_METADATA)
-  return code === null ? undefined : (code as ErrorCode) // only our own server sets it
+  if (code === null) return undefined
+  const info = error.findDetails(ErrorInfoSchema).find(({ domain }) => domain === DOMAIN)
+  const details: Record<string, unknown> = {}
+  for (const [name, text] of Object.entries(info?.metadata ?? {})) details[name] = factOf(text)
+  return new KadmiumError(code as ErrorCode, error.rawMessage, { details }) // only our own server sets the code
+}
+
+/** The one who gives the reasons of our errors. */
+const DOMAIN = 'kadmium'
+
+function factToText(fact: unknown): string {
+  return typeof fact === 'string' ? fact : (JSON.stringify(fact) ?? '')
+}
+
+function factOf(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
 }

@@ -1484,7 +1484,18 @@ export const KindSchema: GenEnum<Kind> = /*@__PURE__*/
  * The API of a Kadmium peer: values, lookups, providers, and what the peer sees. Served as gRPC, gRPC-Web and JSON over
  * HTTP. Keys are texts such as "/kv/greeting"; a bare word means "/kv/<word>".
  *
- * Errors carry the peer's own code ("ERR_NOT_FOUND", …) in the metadata key "kadmium-code".
+ * Errors carry the peer's own code ("ERR_NOT_FOUND", …) in the metadata key "kadmium-code" and, with the facts, as the detail
+ * google.rpc.ErrorInfo:
+ *
+ *   INVALID_ARGUMENT      ERR_INVALID_OPTION, ERR_INVALID_KEY, ERR_INVALID_RECORD, ERR_VALUE_TOO_LARGE
+ *   FAILED_PRECONDITION   ERR_STALE_WRITE
+ *   NOT_FOUND             ERR_NOT_FOUND
+ *   UNAVAILABLE           ERR_QUORUM, ERR_NO_PEERS, ERR_NOT_STARTED, ERR_CLOSED
+ *   RESOURCE_EXHAUSTED    ERR_BUSY (too many calls or operations are under way), ERR_STORE_FULL; without a code: a body over 2 MiB
+ *   DEADLINE_EXCEEDED     ERR_TIMEOUT; without a code: the deadline of the call itself
+ *   CANCELLED             the caller has ended the call
+ *   UNAUTHENTICATED       the call carries no valid token
+ *   INTERNAL              ERR_STORAGE; without a code: a fault of the peer
  *
  * @generated from service kadmium.v1.Kadmium
  */
