@@ -13,6 +13,7 @@ import {
 import type { SimulationReport } from './report/report.ts'
 import type { Progress, Scenario, World } from './scenario.ts'
 import { SCENARIOS } from './scenarios.ts'
+import { liveBytes, Stopwatch } from './stopwatch.ts'
 
 /** What may be given to a run beside its options. */
 export interface RunHooks {
@@ -37,10 +38,12 @@ export async function runScenario(
 ): Promise<SimulationReport> {
   const scenario = scenarioOf(name)
   const options = resolveSimulation(given, scenario.defaults)
-  const startedAt = process.hrtime.bigint()
+  const stopwatch = new Stopwatch()
   const draft = new Draft()
-  const { world, events, digest } = makeWorld(options, draft, hooks)
+  const { world, events, digest } = makeWorld(options, draft, hooks, stopwatch)
   await scenario.run(world)
+  const wallMs = stopwatch.elapsedMs()
+  const phases = stopwatch.phases()
   const { figures, checks, plots } = draft
   return {
     kadmium: VERSION,
@@ -52,9 +55,11 @@ export async function runScenario(
     checks,
     plots,
     host: {
-      wallMs: Number(process.hrtime.bigint() - startedAt) / 1e6,
+      wallMs,
       events: events(),
-      heapBytes: process.memoryUsage().heapUsed,
+      heapBytes: liveBytes(),
+      residentBytesMax: process.resourceUsage().maxRSS * 1_024,
+      phases,
       nodeVersion: process.version,
     },
   }
@@ -104,6 +109,7 @@ function makeWorld(
   options: SimulationOptions,
   draft: Draft,
   { onProgress, signal }: RunHooks,
+  stopwatch: Stopwatch,
 ): { world: World; events: () => number; digest: () => string } {
   const state = { phase: 'start', end: undefined as number | undefined, done: 0, succeeded: 0 }
   const sims: Simulator[] = []
@@ -132,6 +138,7 @@ function makeWorld(
     another,
     phase: (phase, end) => {
       Object.assign(state, { phase, end })
+      stopwatch.begin(phase)
       tell(sim)
     },
     count: (succeeded) => {

@@ -1,4 +1,6 @@
-import type { Oracle } from '../oracle.ts'
+import type { Contact } from '../../src/core/contact.ts'
+import { commonPrefixLength } from '../../src/core/key.ts'
+import type { Keyed, Oracle } from '../oracle.ts'
 import type { SeededRandom } from './random.ts'
 import type { SimPeer } from './sim-peer.ts'
 
@@ -15,17 +17,23 @@ export function fillTable(
 ): void {
   const table = peer.node?.table
   if (table === undefined) return
+  const { peers } = oracle
   const { key } = peer.contact
-  oracle.forEachBucket(key, (_prefixLength, from, to) => {
-    drawRange(from, to, table.k, random, (index) => {
-      const contact = oracle.peers[index]?.contact
-      if (contact !== undefined) table.offer(contact, now)
-    })
-  })
   // The peer itself is the nearest of all.
-  for (const { contact } of oracle.closest(key, table.k + 1)) {
-    if (contact !== peer.contact) table.offer(contact, now)
-  }
+  const neighbours = oracle.closest(key, table.k + 1).slice(1)
+  oracle.forEachBucket(key, (prefixLength, from, to) => {
+    const contacts: Contact[] = []
+    drawRange(from, to, table.k, random, (index) => {
+      contacts.push((peers[index] as Keyed).contact) // the oracle names places of its own array
+    })
+    if (to - from > table.k) {
+      for (const { contact } of neighbours) {
+        const isHere = commonPrefixLength(key, contact.key) === prefixLength
+        if (isHere && !contacts.includes(contact)) contacts.push(contact)
+      }
+    }
+    table.restore(prefixLength, contacts, now)
+  })
 }
 
 /** Calls `visit` with `count` different whole numbers from `from` up to but not including `to`, or with all of them. */

@@ -67,6 +67,11 @@ export interface Series {
 export interface HostTimings {
   readonly wallMs: number
   readonly events: number
+  /** Live objects at the end, after a full collection of garbage. */
   readonly heapBytes: number
+  /** What the operating system gave the process at most. */
+  readonly residentBytesMax: number
+  /** How long each phase took. */
+  readonly phases: readonly { readonly name: string; readonly wallMs: number }[]
   readonly nodeVersion: string
 }

@@ -35,8 +35,12 @@ export function renderTable(report: SimulationReport, marks: Marks = PLAIN): str
       ? `${marks.good('✓')} ${name} ${marks.dim(`(${why})`)}`
       : `${marks.bad('✗')} ${name}: ${why}`,
   )
-  const { wallMs, events } = report.host
-  const end = `seed ${report.seed}, digest ${report.digest}, ${events} events in ${(wallMs / 1_000).toFixed(1)} s`
+  const { wallMs, events, heapBytes, phases } = report.host
+  const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`
+  const end = [
+    `seed ${report.seed}, digest ${report.digest}`,
+    `${events} events in ${seconds(wallMs)} (${phases.map(({ name, wallMs: ms }) => `${name} ${seconds(ms)}`).join(', ')}), ${Math.round(heapBytes / 2 ** 20)} MiB live at the end`,
+  ].join('\n')
   return [
     marks.dim(line(heading)),
     ...rows.map(line),

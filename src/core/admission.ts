@@ -1,6 +1,26 @@
 import type { Contact } from './contact.ts'
 import type { KBucket } from './k-bucket.ts'
+import type { Key } from './key.ts'
 import { IP_GROUP_PER_BUCKET_MAX, IP_GROUP_PER_TABLE_MAX } from './limits.ts'
+
+/** What a routing table is made of. */
+export interface RoutingTableInit {
+  readonly self: Key
+  /** Contacts in a bucket, and neighbours that are always known. */
+  readonly k: number
+  /** Whether contacts of one IP group are limited. */
+  readonly ipDiversity: boolean
+  readonly listener?: TableListener
+  /** Default: `PROBE_AFTER_MS`. */
+  readonly probeAfterMs?: number
+}
+
+/** What a newcomer finds in its bucket: a free place, a stale contact's, perhaps that of a contact to probe, or none. */
+export type Place =
+  | { readonly type: 'room' }
+  | { readonly type: 'stale'; readonly index: number }
+  | { readonly type: 'probe'; readonly index: number }
+  | { readonly type: 'none' }
 
 /** What became of a contact that was offered. */
 export type Admission =

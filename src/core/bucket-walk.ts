@@ -1,6 +1,6 @@
-import type { Contact } from './contact.ts'
+import { type Contact, compareContacts } from './contact.ts'
 import type { KBucket } from './k-bucket.ts'
-import { compareDistance, type Key } from './key.ts'
+import { headOf, type Key } from './key.ts'
 
 /** Which contacts are looked for. */
 export interface NearestQuery {
@@ -57,6 +57,7 @@ export function countNearerThanSelf(
 
 function collect(bucket: KBucket, query: NearestQuery, stale: boolean, found: Contact[]): void {
   const { target, count, exclude } = query
+  const head = headOf(target)
   const contacts = bucket.contacts
   const checksStale = bucket.hasFailures
   if (stale && !checksStale) return
@@ -64,7 +65,7 @@ function collect(bucket: KBucket, query: NearestQuery, stale: boolean, found: Co
   for (let i = 0; i < contacts.length; i++) {
     const contact = contacts[i] as Contact // i is below the length
     if (contact.id === exclude || (checksStale && bucket.isStale(i) !== stale)) continue
-    insert(found, from, count, contact, target)
+    insert(found, from, count, contact, target, head)
   }
 }
 
@@ -75,13 +76,14 @@ function insert(
   count: number,
   contact: Contact,
   target: Key,
+  head: number,
 ): void {
   let i = found.length
   if (i < count) found.push(contact)
-  else if (compareDistance(target, contact.key, (found[--i] as Contact).key) >= 0) return
+  else if (compareContacts(target, head, contact, found[--i] as Contact) >= 0) return
   for (; i > from; i--) {
     const before = found[i - 1] as Contact // from ≥ 0, so i - 1 exists
-    if (compareDistance(target, contact.key, before.key) >= 0) break
+    if (compareContacts(target, head, contact, before) >= 0) break
     found[i] = before
   }
   found[i] = contact

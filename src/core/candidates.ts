@@ -1,5 +1,5 @@
 import { Contact } from './contact.ts'
-import { bytesEqual, compareDistance, type Key } from './key.ts'
+import { bytesEqual, compareDistance, headOf, type Key } from './key.ts'
 import { ADDRESS_RETRIES_MAX, ADDRESSES_PER_PEER_MAX } from './limits.ts'
 import type { Instant } from './ports.ts'
 
@@ -36,11 +36,13 @@ export interface Candidate {
  */
 export class Candidates {
   readonly #target: Key
+  readonly #targetHead: number
   readonly #capacity: number
   readonly #list: Candidate[] = []
 
   constructor(target: Key, capacity: number) {
     this.#target = target
+    this.#targetHead = headOf(target)
     this.#capacity = capacity
   }
 
@@ -51,14 +53,14 @@ export class Candidates {
 
   /** The candidate standing at `key`, if any. */
   find(key: Key): Candidate | undefined {
-    const index = this.#position(key)
+    const index = this.#position(key, headOf(key))
     const candidate = this.#list[index]
     return candidate !== undefined && bytesEqual(candidate.contact.key, key) ? candidate : undefined
   }
 
   /** Takes in a contact heard of. Returns its position if it is new, -1 if it was known or is too far. */
   add(contact: Contact, depth: number): number {
-    const index = this.#position(contact.key)
+    const index = this.#position(contact.key, contact.head)
     const present = this.#list[index]
     if (present !== undefined && bytesEqual(present.contact.key, contact.key)) {
       learnAddresses(present, contact)
@@ -80,13 +82,19 @@ export class Candidates {
     return index
   }
 
-  #position(key: Key): number {
+  #position(key: Key, head: number): number {
+    const distance = (head ^ this.#targetHead) >>> 0
     let low = 0
     let high = this.#list.length
     while (low < high) {
       const middle = (low + high) >>> 1
-      const other = (this.#list[middle] as Candidate).contact.key // middle < length
-      if (compareDistance(this.#target, other, key) < 0) low = middle + 1
+      const other = (this.#list[middle] as Candidate).contact // middle < length
+      const otherDistance = (other.head ^ this.#targetHead) >>> 0
+      const isNearer =
+        otherDistance === distance
+          ? compareDistance(this.#target, other.key, key) < 0
+          : otherDistance < distance
+      if (isNearer) low = middle + 1
       else high = middle
     }
     return low

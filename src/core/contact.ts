@@ -1,4 +1,4 @@
-import type { Key } from './key.ts'
+import { bytesEqual, compareDistance, headOf, type Key } from './key.ts'
 
 /**
  * What a peer knows of another: Kademlia's triple of address, port and id, as libp2p has it.
@@ -13,6 +13,8 @@ export class Contact {
   readonly idBytes: Uint8Array
   /** The point of the keyspace that the peer stands at: the first 20 bytes of SHA-256 of `idBytes`. */
   readonly key: Key
+  /** See `headOf`. */
+  readonly head: number
   /** Binary multiaddrs without `/p2p/<id>`, best first; at most `ADDRESSES_PER_PEER_MAX`. */
   readonly addresses: readonly Uint8Array[]
   /** The `Peer` message of this contact, made by the wire codec when first sent. */
@@ -22,6 +24,7 @@ export class Contact {
     this.id = init.id
     this.idBytes = init.idBytes
     this.key = init.key
+    this.head = headOf(init.key)
     this.addresses = init.addresses
     this.encoded = undefined
   }
@@ -33,4 +36,22 @@ export interface ContactInit {
   readonly idBytes: Uint8Array
   readonly key: Key
   readonly addresses: readonly Uint8Array[]
+}
+
+/** `compareDistance` of two contacts; `targetHead` is the target's `headOf`. */
+export function compareContacts(target: Key, targetHead: number, a: Contact, b: Contact): number {
+  const x = a.head ^ targetHead
+  const y = b.head ^ targetHead
+  if (x === y) return compareDistance(target, a.key, b.key)
+  return x >>> 0 < y >>> 0 ? -1 : 1
+}
+
+/** Where the contact with this key stands in a list; -1 if it does not. */
+export function indexOfKey(contacts: readonly Contact[], key: Key): number {
+  const head = headOf(key)
+  for (let i = 0; i < contacts.length; i++) {
+    const contact = contacts[i] as Contact // i is below the length
+    if (contact.head === head && bytesEqual(contact.key, key)) return i
+  }
+  return -1
 }

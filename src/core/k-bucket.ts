@@ -1,4 +1,4 @@
-import type { Contact } from './contact.ts'
+import { type Contact, indexOfKey } from './contact.ts'
 import { bytesEqual, compareDistance, type Key } from './key.ts'
 import { BACKOFF_FIRST_MS, BACKOFF_MAX_MS, FAILURES_STALE } from './limits.ts'
 import type { Instant } from './ports.ts'
@@ -28,8 +28,8 @@ export interface BucketView {
 export class KBucket {
   /** How many leading bits every contact shares with the own key, and no more. */
   readonly prefixLength: number
-  /** Until when a probe of this bucket's oldest contact is taken to be under way. */
-  probingUntil: Instant = -Infinity
+  /** Until when a probe of this bucket's oldest contact is taken to be under way; `undefined`: none is. */
+  probingUntil: Instant | undefined = undefined
 
   #contacts: Contact[] = []
   #seenAt: Instant[] = []
@@ -93,6 +93,12 @@ export class KBucket {
 
   isStale(index: number): boolean {
     return this.failures(index) >= FAILURES_STALE
+  }
+
+  /** Fills an empty bucket with contacts, longest known first. */
+  fill(contacts: readonly Contact[], seenAt: Instant): void {
+    this.#contacts = contacts.slice() // of exact size, whatever room the given one has
+    this.#seenAt = contacts.map(() => seenAt)
   }
 
   add(contact: Contact, seenAt: Instant): void {
@@ -252,10 +258,3 @@ export function retryAt(failedAt: Instant, failures: number): Instant {
 }
 
 const NONE: readonly Contact[] = []
-
-function indexOfKey(contacts: readonly Contact[], key: Key): number {
-  for (let i = 0; i < contacts.length; i++) {
-    if (bytesEqual((contacts[i] as Contact).key, key)) return i // i is below the length
-  }
-  return -1
-}

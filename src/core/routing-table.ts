@@ -2,7 +2,9 @@ import {
   type Admission,
   admitsIpGroups,
   type Demotion,
+  type Place,
   type RemovalReason,
+  type RoutingTableInit,
   type TableListener,
 } from './admission.ts'
 import { unreachable } from './assert.ts'
@@ -14,18 +16,6 @@ import { PROBE_AFTER_MS, PROBE_LOCK_MS } from './limits.ts'
 import type { Instant } from './ports.ts'
 import { RangeTouches } from './range-touches.ts'
 import { checkRoutingTable } from './routing-table-invariants.ts'
-
-/** What a routing table is made of. */
-export interface RoutingTableInit {
-  readonly self: Key
-  /** Contacts in a bucket, and neighbours that are always known. */
-  readonly k: number
-  /** Whether contacts of one IP group are limited. */
-  readonly ipDiversity: boolean
-  readonly listener?: TableListener
-  /** Default: `PROBE_AFTER_MS`. */
-  readonly probeAfterMs?: number
-}
 
 /**
  * Which peers a peer knows: many near its own key, and fewer the farther away. Buckets by the length of the prefix shared
@@ -71,6 +61,17 @@ export class RoutingTable {
   /** The prefix length of the deepest bucket that holds a contact: the closest neighbour's; -1 for an empty table. */
   get depth(): number {
     return this.#buckets.findLastIndex((bucket) => (bucket?.size ?? 0) > 0)
+  }
+
+  /**
+   * Fills an empty bucket as it stood at another time; the listener hears nothing of it. The caller vouches that the contacts
+   * belong there, are different, and are at most k besides the k nearest of the own key.
+   */
+  restore(prefixLength: number, contacts: readonly Contact[], now: Instant): void {
+    const bucket = this.#makeBucket(prefixLength, now)
+    bucket.fill(contacts, now)
+    this.#size += contacts.length
+    if (contacts.length > this.k) this.#overfull = bucket
   }
 
   /** Takes in a contact that has just answered a DHT request; never one that was merely heard of. */
@@ -173,7 +174,7 @@ export class RoutingTable {
   probed(oldest: Contact, alive: boolean, newcomer: Contact, now: Instant): Admission {
     const bucket = this.#bucketOf(oldest.key)
     const index = bucket?.indexOf(oldest.key) ?? -1
-    if (bucket !== undefined) bucket.probingUntil = -Infinity
+    if (bucket !== undefined) bucket.probingUntil = undefined
     if (!alive) this.failed(oldest.id, oldest.key, now)
     else if (bucket !== undefined && index >= 0) this.#answered(bucket, index, oldest, now)
     return { type: this.has(newcomer.key) ? 'added' : 'cached' }
@@ -305,7 +306,7 @@ export class RoutingTable {
     const stale = bucket.worstStale()
     if (stale >= 0) return { type: 'stale', index: stale }
     if (this.isNeighbour(contact.key)) return { type: 'room' }
-    if (now < bucket.probingUntil) return { type: 'none' }
+    if (bucket.probingUntil !== undefined && now < bucket.probingUntil) return { type: 'none' }
     const candidate = bucket.probeCandidate(now, now - this.#probeAfterMs)
     return candidate < 0 ? { type: 'none' } : { type: 'probe', index: candidate }
   }
@@ -392,9 +393,3 @@ export class RoutingTable {
     return live
   }
 }
-
-type Place =
-  | { readonly type: 'room' }
-  | { readonly type: 'stale'; readonly index: number }
-  | { readonly type: 'probe'; readonly index: number }
-  | { readonly type: 'none' }

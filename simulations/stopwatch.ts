@@ -1,0 +1,36 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+
+/** Wall time of a run and of its phases. Not part of what a simulation shows: only of what it cost. */
+export class Stopwatch {
+  readonly #startedAt: number = performance.now()
+  readonly #begun: { readonly name: string; readonly at: number }[] = []
+
+  /** A phase begins, and the one before ends. */
+  begin(name: string): void {
+    this.#begun.push({ name, at: performance.now() })
+  }
+
+  /** Since it was made. ms. */
+  elapsedMs(): number {
+    return performance.now() - this.#startedAt
+  }
+
+  phases(): { readonly name: string; readonly wallMs: number }[] {
+    const now = performance.now()
+    return this.#begun.map(({ name, at }, i) => ({
+      name,
+      wallMs: (this.#begun[i + 1]?.at ?? now) - at,
+    }))
+  }
+}
+
+/** Bytes of live objects, after a full collection of garbage: without one the figure tells of the collector's mood. */
+export function liveBytes(): number {
+  setFlagsFromString('--expose-gc')
+  const collect: unknown = runInNewContext('gc')
+  setFlagsFromString('--no-expose-gc')
+  if (typeof collect === 'function') collect()
+  const { heapUsed, external } = process.memoryUsage()
+  return heapUsed + external
+}
