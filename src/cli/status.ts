@@ -35,12 +35,13 @@ function documentOf(status: StatusOutput): unknown {
 
 function textOf(output: Output, status: StatusOutput): string {
   const { problems, networkSize, records, recordBytes, connections, contacts, buckets } = status
-  const health =
-    problems.length === 0
-      ? output.style('good', 'well')
-      : output.style('bad', `not well: ${problems.join('; ')}`)
+  const verdict = problems.length === 0 ? ['well'] : problems.map((text) => `not well: ${text}`)
+  const style = problems.length === 0 ? 'good' : 'bad'
   const rows: [string, string][] = [
-    ['health', health],
+    ...verdict.map((text, i): [string, string] => [
+      i === 0 ? 'health' : '',
+      output.style(style, text),
+    ]),
     ['peer', status.id],
     ...status.addresses.map((address, i): [string, string] => [
       i === 0 ? 'addresses' : '',

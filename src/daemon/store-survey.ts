@@ -12,6 +12,9 @@ export interface StoreSurvey {
   readonly overdue: number
 }
 
+/** What of a peer a survey looks at. */
+export type SurveyedNode = Pick<KademliaNode, 'records' | 'options' | 'mode'>
+
 /** Walks a peer's store now and then, and says what is in it. */
 export class StoreSurveyor {
   readonly #startedAt: UnixMs
@@ -22,7 +25,7 @@ export class StoreSurveyor {
     this.#startedAt = startedAt
   }
 
-  survey(node: KademliaNode, now: UnixMs): StoreSurvey {
+  survey(node: SurveyedNode, now: UnixMs): StoreSurvey {
     if (this.#last !== undefined && Math.abs(now - this.#last.at) < SURVEY_VALID_MS) {
       return this.#last.survey
     }
@@ -32,7 +35,7 @@ export class StoreSurveyor {
   }
 
   /** A record is due once an interval; two without any copy say that nobody could be reached for it. */
-  #walk({ records, options, mode }: KademliaNode, now: UnixMs): StoreSurvey {
+  #walk({ records, options, mode }: SurveyedNode, now: UnixMs): StoreSurvey {
     const byOrigin = { owner: 0, replica: 0, cached: 0 }
     const { replicateIntervalMs } = options
     const isReplicating = mode === 'server' && replicateIntervalMs > 0
