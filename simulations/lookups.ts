@@ -27,12 +27,13 @@ export async function measureLookups(
   count: number,
   purpose = 'lookups',
 ): Promise<LookupSample[]> {
-  const { sim } = world
+  const { sim, options } = world
   const random = new SeededRandom(sim.seed, purpose)
+  const closest = options.beta === 0 ? options.k : options.beta
   const samples: LookupSample[] = []
   for (let done = 0; done < count; done += AT_ONCE) {
     const group = Array.from({ length: Math.min(AT_ONCE, count - done) }, () =>
-      lookUp(sim, random.pick(sim.oracle.peers), random.bytes(32)),
+      lookUp(sim, random.pick(sim.oracle.peers), random.bytes(32), closest),
     )
     for (const sample of await sim.until(Promise.all(group))) {
       world.count(sample.recall === 1)
@@ -42,20 +43,21 @@ export async function measureLookups(
   return samples
 }
 
-/** One lookup, held against the truth: those of the k closest who were there from its beginning to its end. */
+/** One lookup of the `count` closest, held against the truth: those who were there from its beginning to its end. */
 export async function lookUp(
   sim: Simulator,
   peer: SimPeer,
   preimage: Uint8Array,
+  count: number = sim.options.k,
 ): Promise<LookupSample> {
   const { node } = peer
   if (node === undefined) throw new Error(`${peer.contact.id} is down`)
   const target = keyFromDigest(sim.hash(preimage))
   const startedAt = sim.now
-  const result = await node.findNode(preimage)
+  const result = await node.findNode(preimage, { count })
   const { hops, requests, failures } = result
   return {
-    recall: recallOf(sim, target, result.closest, startedAt),
+    recall: recallOf(sim, target, result.closest, startedAt, count),
     hops,
     requests,
     failures,
@@ -63,14 +65,15 @@ export async function lookUp(
   }
 }
 
-/** F1 of science.md: the share of the k closest found, of those up since `since`. */
+/** F1 of science.md: the share of the `count` closest found, of those up since `since`. */
 export function recallOf(
   sim: Simulator,
   target: Key,
   found: readonly Contact[],
   since: number,
+  count: number = sim.options.k,
 ): number {
-  const truth = sim.oracle.closest(target, sim.options.k, (other) => other.upSince <= since)
+  const truth = sim.oracle.closest(target, count, (other) => other.upSince <= since)
   if (truth.length === 0) return 1
   const ids = new Set(found.map(({ id }) => id))
   return truth.filter(({ contact }) => ids.has(contact.id)).length / truth.length

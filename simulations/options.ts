@@ -18,6 +18,8 @@ export interface SimulationOptions {
   readonly alpha: number
   /** Requests under way after a round without progress; 0: k. */
   readonly widen: number
+  /** Closest peers that a lookup waits for; 0: k. */
+  readonly beta: number
   /** Contacts in an answer. */
   readonly contacts: number
   /** `adaptive`: from each peer's round trips; `fixed`: five seconds for everybody. */
@@ -79,6 +81,7 @@ export const OPTION_RULES: Readonly<Record<OptionName, OptionRule>> = {
   k: { default: 20, min: 1, max: 100, whole: true, help: 'replicas, and contacts in a bucket' },
   alpha: { default: 3, min: 1, max: 32, whole: true, help: 'requests of a lookup at once' },
   widen: { default: 0, min: 0, max: 100, whole: true, help: 'the same without progress; 0: k' },
+  beta: { default: 0, min: 0, max: 100, whole: true, help: 'closest a lookup waits for; 0: k' },
   contacts: { default: 40, min: 1, max: 40, whole: true, help: 'contacts in an answer' },
   timeouts: { default: 'adaptive', choices: ['adaptive', 'fixed'], help: 'of requests' },
   latency: { default: 'lognormal', help: 'round trips: constant:<ms>, uniform, lognormal, …' },

@@ -27,7 +27,7 @@ export type {
 } from './libp2p/user-values.ts'
 export type { UserWatchEvent, UserWatchGap, UserWatchValue } from './libp2p/user-watch.ts'
 export type { JoinResult } from './node/bootstrap.ts'
-export type { FindNodeResult, OperationOptions } from './node/lookups.ts'
+export type { FindNodeOptions, FindNodeResult, OperationOptions } from './node/lookups.ts'
 export type { FindProvidersOptions, ProvideResult } from './node/providers.ts'
 export type { GetOptions } from './node/values.ts'
 export type { WatchOptions } from './node/watching.ts'

@@ -31,6 +31,7 @@ const SCENARIO_OPTIONS: readonly (readonly [name: string, help: string])[] = [
   ['k', 'replicas, and contacts in a bucket'],
   ['alpha', 'requests of a lookup at once'],
   ['widen', 'the same after a round without progress; 0: k'],
+  ['beta', 'closest peers that a lookup waits for; 0: k'],
   ['contacts', 'contacts in an answer'],
   ['timeouts', 'adaptive or fixed'],
   ['latency', 'round trips: constant:<ms>, uniform:<min>-<max>, lognormal, coordinates'],

@@ -103,6 +103,12 @@ export const PROVIDERS_PER_KEY_MAX = 100
 /** Keys that providers are kept for; a new key beyond it is refused. */
 export const PROVIDER_KEYS_MAX = 100_000
 
+/** Providers kept for all keys; a further one is refused. About 100 MB. */
+export const PROVIDERS_MAX = 200_000
+
+/** How long a provider whose time is over may stand, unseen: so that many are removed at once. ms. */
+export const PROVIDER_SWEEP_DELAY_MS = 60_000
+
 /** How long a provider is kept without a new word of it. ms. Source: IPFS Kademlia specification, Amino. */
 export const PROVIDER_VALIDITY_MS: number = 48 * 60 * 60_000
 

@@ -60,6 +60,15 @@ export interface StorageWrite {
   readonly value: Uint8Array | undefined
 }
 
+/** An entry of the storage. */
+export type StorageEntry = readonly [key: Uint8Array, value: Uint8Array]
+
+/** Which entries to read: at most `limit`, whose keys come after `after`. */
+export interface StoragePage {
+  readonly limit: number
+  readonly after: Uint8Array | undefined
+}
+
 /**
  * A durable journal of small entries. The core keeps its truth in memory, loads it once and writes changes behind.
  * Batches are atomic and become durable in the order in which they were written.
@@ -67,8 +76,11 @@ export interface StorageWrite {
 export interface Storage {
   /** Writes a batch; `done` is called later, exactly once, when the batch is durable or has failed. */
   write(batch: readonly StorageWrite[], done: (error: Error | undefined) => void): void
-  /** Every entry whose key begins with `prefix`, in order of the key's bytes. */
-  load(prefix: Uint8Array): Promise<readonly (readonly [key: Uint8Array, value: Uint8Array])[]>
+  /**
+   * The entries whose key begins with `prefix`, in order of the key's bytes: all of them, or a page. A storage whose entries
+   * are in memory anyway may always give all.
+   */
+  load(prefix: Uint8Array, page?: StoragePage): Promise<readonly StorageEntry[]>
 }
 
 /** Hears of everything worth telling: metrics, logs, traces and the command line are observers. Must not throw. */

@@ -1,14 +1,22 @@
+import { assert } from './assert.ts'
 import { Contact } from './contact.ts'
-import { compareKeys, type Key, toHex } from './key.ts'
+import { compareKeys, type Key, keyFromDigest, toHex } from './key.ts'
 import {
   PROVIDER_ADDRESSES_VALIDITY_MS,
   PROVIDER_KEY_BYTES_MAX,
   PROVIDER_KEYS_MAX,
+  PROVIDER_SWEEP_DELAY_MS,
   PROVIDER_VALIDITY_MS,
+  PROVIDERS_MAX,
   PROVIDERS_PER_KEY_MAX,
   PROVIDERS_PER_RESPONSE_MAX,
 } from './limits.ts'
-import type { Random, UnixMs } from './ports.ts'
+import type { Hash, Random, StorageEntry, StorageWrite, UnixMs } from './ports.ts'
+import {
+  decodeStoredProvider,
+  deleteStoredProvider,
+  encodeStoredProvider,
+} from './stored-provider-codec.ts'
 
 /** Somebody who provides what a key names. */
 export interface ProviderRecord {
@@ -17,9 +25,9 @@ export interface ProviderRecord {
   readonly receivedAt: UnixMs
 }
 
-/** What became of a provider's announcement. */
+/** What became of a provider's announcement. After `stored`, `write` must be durable before it is acknowledged. */
 export type ProviderAdmission =
-  | { readonly type: 'stored' }
+  | { readonly type: 'stored'; readonly write: StorageWrite[] }
   | { readonly type: 'refused'; readonly reason: string }
 
 interface ProviderKey {
@@ -31,15 +39,23 @@ interface ProviderKey {
 }
 
 /**
- * Who provides what. Kept in memory only: a provider announces itself again every 22 hours, the k closest peers keep its
- * word, and a peer that restarts is one of many. At most `PROVIDER_KEYS_MAX` keys.
+ * Who provides what: at most `PROVIDER_KEYS_MAX` keys and `PROVIDERS_MAX` providers of them. It decides and returns the
+ * writes; it does no I/O.
  */
 export class ProviderStore {
   #keys: Map<string, ProviderKey> | undefined
+  #providers = 0
+  /** No provider was heard of last before this: when the next sweep can find one whose time is over. */
+  #oldestAt: UnixMs = Number.POSITIVE_INFINITY
 
   /** Keys that have a provider. */
   get size(): number {
     return this.#keys?.size ?? 0
+  }
+
+  /** Providers of all keys, those that were not yet swept among them. */
+  get providers(): number {
+    return this.#providers
   }
 
   /** Takes in the word of a provider on itself. A full key drops the provider unheard of for longest. */
@@ -48,23 +64,43 @@ export class ProviderStore {
       return refused(`a provider key has 1 to ${PROVIDER_KEY_BYTES_MAX} bytes, got ${key.length}`)
     }
     if (provider.addresses.length === 0) return refused('a provider needs an address')
-    this.#keys ??= new Map()
-    const text = toHex(key)
-    const known = this.#keys.get(text)
-    if (known === undefined && this.#keys.size >= PROVIDER_KEYS_MAX) {
-      return refused(`this peer keeps providers of ${PROVIDER_KEYS_MAX} keys and has no room`)
-    }
-    const entry = known ?? { key, target, providers: new Map<string, ProviderRecord>() }
-    if (known === undefined) this.#keys.set(text, entry)
-    entry.providers.delete(provider.id)
-    if (entry.providers.size >= PROVIDERS_PER_KEY_MAX) {
-      for (const longestUnheard of entry.providers.keys()) {
-        entry.providers.delete(longestUnheard)
-        break
+    const known = this.#keys?.get(toHex(key))
+    const fault = this.#fullness(known, provider)
+    if (fault !== undefined) return refused(fault)
+    // Bytes of its own: the key of a request is a view that would keep the whole message alive.
+    const entry = known ?? this.#makeKey(new Uint8Array(key), target)
+    const write: StorageWrite[] = []
+    if (entry.providers.delete(provider.id)) this.#providers -= 1
+    if (entry.providers.size >= PROVIDERS_PER_KEY_MAX) write.push(this.#dropOldest(entry))
+    const stored = { provider, receivedAt: now }
+    this.#insert(entry, stored)
+    write.push(encodeStoredProvider(key, stored))
+    return { type: 'stored', write }
+  }
+
+  /**
+   * Takes in what the storage holds; who was heard of meanwhile stands. Returns the writes that delete what was malformed,
+   * over, or beyond the bounds.
+   */
+  load(entries: Iterable<StorageEntry>, now: UnixMs, hash: Hash): StorageWrite[] {
+    const dropped: StorageWrite[] = []
+    const changed = new Set<ProviderKey>()
+    for (const [entryKey, value] of entries) {
+      const read = decodeStoredProvider(entryKey, value, hash)
+      const entry =
+        read === undefined ? undefined : this.#placeFor(read.key, read.stored, now, hash)
+      if (read === undefined || entry === undefined) {
+        dropped.push({ key: entryKey, value: undefined })
+        continue
       }
+      const { provider } = read.stored
+      if (entry.providers.has(provider.id)) continue
+      // The wall clock may have gone back since.
+      this.#insert(entry, { provider, receivedAt: Math.min(read.stored.receivedAt, now) })
+      changed.add(entry)
     }
-    entry.providers.set(provider.id, { provider, receivedAt: now })
-    return { type: 'stored' }
+    for (const { providers } of changed) sortByAge(providers)
+    return dropped
   }
 
   /**
@@ -83,36 +119,90 @@ export class ProviderStore {
     return sample(living, PROVIDERS_PER_RESPONSE_MAX, random)
   }
 
-  /** Forgets providers whose time is over; returns how many. */
-  sweep(now: UnixMs): number {
-    let removed = 0
-    for (const [text, { providers }] of this.#keys ?? []) {
-      for (const [id, { receivedAt }] of providers) {
-        if (now - receivedAt < PROVIDER_VALIDITY_MS) break // in order of age
-        providers.delete(id)
-        removed += 1
+  /** Forgets at most `limit` providers whose time is over; returns the writes that forget them on the disk. */
+  sweep(now: UnixMs, limit: number): StorageWrite[] {
+    const write: StorageWrite[] = []
+    if (now - this.#oldestAt < PROVIDER_VALIDITY_MS) return write
+    let oldestAt = Number.POSITIVE_INFINITY
+    for (const [text, entry] of this.#keys ?? []) {
+      for (const { receivedAt } of entry.providers.values()) {
+        if (now - receivedAt < PROVIDER_VALIDITY_MS || write.length >= limit) {
+          oldestAt = Math.min(oldestAt, receivedAt)
+          break // in order of age
+        }
+        write.push(this.#dropOldest(entry))
       }
-      if (providers.size === 0) this.#keys?.delete(text)
+      if (entry.providers.size === 0) this.#keys?.delete(text)
     }
-    return removed
+    this.#oldestAt = oldestAt
+    return write
   }
 
-  /** When the next provider's time is over; `undefined` if there is none. Costs a look at each key. */
+  /** When to sweep: a while after the next provider's time is over; `undefined` if there is none. */
   nextExpiryAt(): UnixMs | undefined {
-    let next: UnixMs | undefined
-    for (const { providers } of this.#keys?.values() ?? []) {
-      for (const { receivedAt } of providers.values()) {
-        next = Math.min(next ?? Number.POSITIVE_INFINITY, receivedAt + PROVIDER_VALIDITY_MS)
-        break
-      }
-    }
-    return next
+    if (this.#oldestAt === Number.POSITIVE_INFINITY) return undefined
+    return this.#oldestAt + PROVIDER_VALIDITY_MS + PROVIDER_SWEEP_DELAY_MS
   }
 
   /** The keys in order of the keyspace. */
   keys(): readonly { readonly key: Uint8Array; readonly target: Key }[] {
     return [...(this.#keys?.values() ?? [])].sort((a, b) => compareKeys(a.target, b.target))
   }
+
+  /** Why there is no room for a provider; `undefined`: there is, or he takes the place of his older word. */
+  #fullness(known: ProviderKey | undefined, provider: Contact): string | undefined {
+    if (known === undefined && this.size >= PROVIDER_KEYS_MAX) {
+      return `this peer keeps providers of ${PROVIDER_KEYS_MAX} keys and has no room`
+    }
+    const replaces =
+      known !== undefined &&
+      (known.providers.has(provider.id) || known.providers.size >= PROVIDERS_PER_KEY_MAX)
+    if (replaces || this.#providers < PROVIDERS_MAX) return undefined
+    return `this peer keeps ${PROVIDERS_MAX} providers and has no room`
+  }
+
+  /** Where a provider that was read belongs; `undefined`: nowhere, his time is over or there is no room. */
+  #placeFor(
+    key: Uint8Array,
+    { provider, receivedAt }: ProviderRecord,
+    now: UnixMs,
+    hash: Hash,
+  ): ProviderKey | undefined {
+    if (now - receivedAt >= PROVIDER_VALIDITY_MS || provider.addresses.length === 0)
+      return undefined
+    const known = this.#keys?.get(toHex(key))
+    const isFull = known !== undefined && known.providers.size >= PROVIDERS_PER_KEY_MAX
+    if (isFull && !known.providers.has(provider.id)) return undefined
+    if (this.#fullness(known, provider) !== undefined) return undefined
+    return known ?? this.#makeKey(key, keyFromDigest(hash(key)))
+  }
+
+  #makeKey(key: Uint8Array, target: Key): ProviderKey {
+    const entry = { key, target, providers: new Map<string, ProviderRecord>() }
+    this.#keys ??= new Map()
+    this.#keys.set(toHex(key), entry)
+    return entry
+  }
+
+  #insert({ providers }: ProviderKey, stored: ProviderRecord): void {
+    providers.set(stored.provider.id, stored)
+    this.#providers += 1
+    this.#oldestAt = Math.min(this.#oldestAt, stored.receivedAt)
+  }
+
+  #dropOldest({ key, providers }: ProviderKey): StorageWrite {
+    const [oldest] = providers.values()
+    assert(oldest !== undefined, 'a key without providers')
+    providers.delete(oldest.provider.id)
+    this.#providers -= 1
+    return deleteStoredProvider(key, oldest)
+  }
+}
+
+function sortByAge(providers: Map<string, ProviderRecord>): void {
+  const sorted = [...providers].sort(([, a], [, b]) => a.receivedAt - b.receivedAt)
+  providers.clear()
+  for (const [id, stored] of sorted) providers.set(id, stored)
 }
 
 function withoutAddresses({ id, idBytes, key }: Contact): Contact {

@@ -77,8 +77,8 @@ function verifyAll(
 export function verifyingStorage(storage: Storage, verifier: RecordVerifier): Storage {
   return {
     write: (batch, done) => storage.write(batch, done),
-    load: async (prefix) => {
-      const entries = await storage.load(prefix)
+    load: async (prefix, page) => {
+      const entries = await storage.load(prefix, page)
       for (const [key, value] of entries) {
         const stored = decodeStoredRecord(key, value)
         if (stored !== undefined) await verifier.verify(stored.record)

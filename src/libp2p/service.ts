@@ -20,7 +20,7 @@ import type { Observer, Storage } from '../core/ports.ts'
 import type { Validator } from '../core/validators.ts'
 import type { JoinResult } from '../node/bootstrap.ts'
 import type { KademliaNode } from '../node/kademlia-node.ts'
-import type { FindNodeResult, OperationOptions } from '../node/lookups.ts'
+import type { FindNodeOptions, FindNodeResult } from '../node/lookups.ts'
 import type { NodeStatus } from '../node/node-status.ts'
 import type { GetOptions } from '../node/values.ts'
 import type { WatchOptions } from '../node/watching.ts'
@@ -252,7 +252,7 @@ export class KadmiumService implements Startable {
   }
 
   /** See `KademliaNode.findNode`; a text is taken as its UTF-8 bytes. */
-  findNode(key: UserKey, options?: OperationOptions): Promise<FindNodeResult> {
+  findNode(key: UserKey, options?: FindNodeOptions): Promise<FindNodeResult> {
     return this.node.findNode(
       typeof key === 'string' ? new TextEncoder().encode(key) : key,
       options,

@@ -15,7 +15,12 @@ import type { Validators } from '../core/validators.ts'
 import type { WatchNotice } from '../core/watch.ts'
 import { Bootstrap, type JoinResult } from './bootstrap.ts'
 import { HandOver } from './hand-over.ts'
-import { type FindNodeResult, Lookups, type OperationOptions } from './lookups.ts'
+import {
+  type FindNodeOptions,
+  type FindNodeResult,
+  Lookups,
+  type OperationOptions,
+} from './lookups.ts'
 import { contactsToSave, type Duty, Maintenance, RefreshDuty } from './maintenance.ts'
 import { Membership } from './membership.ts'
 import type { NodeStatus } from './node-status.ts'
@@ -241,7 +246,7 @@ export class KademliaNode {
    *
    * @throws KadmiumError `ERR_NO_PEERS`, `ERR_BUSY`, `ERR_CLOSED`; `signal.reason` when aborted.
    */
-  findNode(key: Uint8Array, given: OperationOptions = {}): Promise<FindNodeResult> {
+  findNode(key: Uint8Array, given: FindNodeOptions = {}): Promise<FindNodeResult> {
     return this.#lookups.findNode(key, given)
   }
 

@@ -25,6 +25,15 @@ export interface OperationOptions {
   readonly observer?: Observer | undefined
 }
 
+/** What may be said of a lookup. */
+export interface FindNodeOptions extends OperationOptions {
+  /**
+   * How many of the closest are wanted: the lookup ends as soon as so many of the closest known have answered (IPFS calls it
+   * beta). 1 to k. Default: k.
+   */
+  readonly count?: number | undefined
+}
+
 /** What a lookup of a key found. */
 export interface FindNodeResult extends LookupResult {
   readonly target: Key
@@ -93,18 +102,24 @@ export class Lookups {
   }
 
   /** See `KademliaNode.findNode`. */
-  async findNode(key: Uint8Array, given: OperationOptions): Promise<FindNodeResult> {
-    const { ports, runner } = this.#init
+  async findNode(key: Uint8Array, given: FindNodeOptions): Promise<FindNodeResult> {
+    const { ports, runner, options } = this.#init
+    const { count = options.k, timeoutMs } = given
+    if (!Number.isInteger(count) || count < 1 || count > options.k) {
+      throw new KadmiumError('ERR_INVALID_OPTION', `\`count\` must be 1 to k, got ${count}`)
+    }
     given.signal?.throwIfAborted()
     const target = keyFromDigest(ports.hash(key))
     const startedAt = ports.clock.now()
-    const init = this.prepare({ type: 'find-node', key, target }, given)
-    const result = await runner.run('find-node', target, new Lookup(init), given)
-    this.#learn(target, result)
+    const init = this.prepare({ type: 'find-node', key, target }, { timeoutMs })
+    const lookup = new Lookup({ ...init, answersWanted: count })
+    const result = await runner.run('find-node', target, lookup, given)
+    if (count === options.k) this.#learn(target, result)
     const isAlone = result.requests === 0 && this.#init.isServer() // a network of one
     if (result.closest.length === 0 && !isAlone) throw noPeers(result.requests)
     const durationMs = ports.clock.now() - startedAt
-    return { ...result, closest: this.#withSelf(target, result.closest), target, durationMs }
+    const closest = this.#withSelf(target, result.closest).slice(0, count)
+    return { ...result, closest, target, durationMs }
   }
 
   /** A lookup of the own key from these seeds: how a peer joins. */

@@ -1,32 +1,43 @@
-import { Contact } from '../core/contact.ts'
-import { compareDistance, type Key, keyFromDigest } from '../core/key.ts'
-import { ADDRESS_BYTES_MAX, ADDRESSES_PER_PEER_MAX, PEER_ID_BYTES_MAX } from '../core/limits.ts'
+import type { Contact } from '../core/contact.ts'
+import { compareDistance, type Key } from '../core/key.ts'
 import type { Instant, Ports, StorageWrite } from '../core/ports.ts'
 import type { ProviderStore } from '../core/provider-store.ts'
 import type { RecordStore } from '../core/record-store.ts'
+import { decodeStoredContact, encodeStoredContact } from '../core/stored-contact-codec.ts'
+import { PROVIDER_STORAGE_PREFIX } from '../core/stored-provider-codec.ts'
+import { RECORD_STORAGE_PREFIX } from '../core/stored-record-codec.ts'
 import type { Duty } from './maintenance.ts'
+import { pagesOf } from './storage-pages.ts'
 
-const UTF8 = new TextEncoder()
+/** Storage keys of saved contacts. */
+const CONTACTS = new TextEncoder().encode('c/')
 
-/** Where entries stand in the storage, by the first byte of their keys. */
-const RECORDS = UTF8.encode('r/')
-const CONTACTS = UTF8.encode('c/')
-
-/** How many expired records one run of the sweep removes: the rest waits for the next, so that a sweep stays short. */
+/** How many expired records, and providers, one run of the sweep removes: the rest waits for the next, so that it stays short. */
 const SWEEP_MAX = 256
 
-/** What outlives the process: the records, and the contacts to come back through. */
+/** What was read at the start. */
+export interface Loaded {
+  readonly records: number
+  readonly providers: number
+  /** Entries that were malformed, invalid, over or beyond the bounds, and are deleted. */
+  readonly dropped: number
+  readonly contacts: number
+}
+
+/** What outlives the process: the records, who provides what, and the contacts to come back through. */
 export class Persistence {
   readonly #ports: Ports
   readonly #self: Key
   readonly #records: RecordStore
+  readonly #providers: ProviderStore
   /** What stands in the storage. */
   #contacts: readonly Contact[] = []
 
-  constructor(ports: Ports, self: Key, records: RecordStore) {
+  constructor(ports: Ports, self: Key, records: RecordStore, providers: ProviderStore) {
     this.#ports = ports
     this.#self = self
     this.#records = records
+    this.#providers = providers
   }
 
   /** The contacts saved by the last run, nearest first; later those saved last. */
@@ -34,18 +45,29 @@ export class Persistence {
     return this.#contacts
   }
 
-  /** Reads everything; entries that are no longer valid are dropped from the storage. */
-  async load(): Promise<{ records: number; dropped: number; contacts: number }> {
-    const { storage, clock } = this.#ports
-    const { loaded, dropped } = this.#records.load(await storage.load(RECORDS), clock.wallClock())
-    if (dropped.length > 0) await this.#write(dropped)
+  /** Reads everything, a page at a time; entries that are no longer valid are deleted from the storage. */
+  async load(): Promise<Loaded> {
+    const { storage, clock, hash } = this.#ports
+    let dropped = 0
+    const drop = async (batch: readonly StorageWrite[]): Promise<void> => {
+      dropped += batch.length
+      if (batch.length > 0) await this.#write(batch)
+    }
+    for await (const page of pagesOf(storage, RECORD_STORAGE_PREFIX)) {
+      await drop(this.#records.load(page, clock.wallClock()).dropped)
+    }
+    for await (const page of pagesOf(storage, PROVIDER_STORAGE_PREFIX)) {
+      await drop(this.#providers.load(page, clock.wallClock(), hash))
+    }
     const saved = await storage.load(CONTACTS)
-    const contacts = saved.flatMap(([, value]) => {
-      const contact = decodeContact(value, this.#ports)
-      return contact === undefined ? [] : [contact]
-    })
+    const contacts = saved.flatMap(([, value]) => decodeStoredContact(value, hash) ?? [])
     this.#contacts = contacts.sort((a, b) => compareDistance(this.#self, a.key, b.key))
-    return { records: loaded, dropped: dropped.length, contacts: this.#contacts.length }
+    return {
+      records: this.#records.size,
+      providers: this.#providers.providers,
+      dropped,
+      contacts: this.#contacts.length,
+    }
   }
 
   /**
@@ -61,7 +83,7 @@ export class Persistence {
     }
     // After the removals: a contact with new addresses is another object under the same key.
     for (const contact of kept) {
-      batch.push({ key: contactKey(contact), value: encodeContact(contact) })
+      batch.push({ key: contactKey(contact), value: encodeStoredContact(contact) })
     }
     this.#contacts = contacts
     await this.#write(batch)
@@ -134,8 +156,8 @@ export class ExpiryDuty implements Duty {
 
   run(now: Instant): Promise<void> {
     const { clock, observer, storage } = this.#ports
-    this.#providers.sweep(clock.wallClock())
     const { removed, write } = this.#records.sweep(clock.wallClock(), SWEEP_MAX)
+    write.push(...this.#providers.sweep(clock.wallClock(), SWEEP_MAX))
     for (const { record } of removed) {
       observer?.observe({ type: 'record-removed', at: now, key: record.key, reason: 'expired' })
     }
@@ -154,40 +176,4 @@ function contactKey({ key: ownKey }: Contact): Uint8Array {
   key.set(CONTACTS)
   key.set(ownKey, CONTACTS.length)
   return key
-}
-
-/** id text, id bytes and addresses, each behind its length in two bytes. */
-function encodeContact(contact: Contact): Uint8Array {
-  const parts = [UTF8.encode(contact.id), contact.idBytes, ...contact.addresses]
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + 2 + part.length, 0))
-  const view = new DataView(bytes.buffer)
-  let at = 0
-  for (const part of parts) {
-    view.setUint16(at, part.length)
-    bytes.set(part, at + 2)
-    at += 2 + part.length
-  }
-  return bytes
-}
-
-function decodeContact(bytes: Uint8Array, ports: Ports): Contact | undefined {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const parts: Uint8Array[] = []
-  for (let at = 0; at + 2 <= bytes.length; ) {
-    const length = view.getUint16(at)
-    if (at + 2 + length > bytes.length) return undefined
-    parts.push(bytes.slice(at + 2, at + 2 + length))
-    at += 2 + length
-  }
-  const [id, idBytes, ...addresses] = parts
-  if (id === undefined || idBytes === undefined || idBytes.length > PEER_ID_BYTES_MAX)
-    return undefined
-  return new Contact({
-    id: new TextDecoder().decode(id),
-    idBytes,
-    key: keyFromDigest(ports.hash(idBytes)),
-    addresses: addresses
-      .filter((address) => address.length <= ADDRESS_BYTES_MAX)
-      .slice(0, ADDRESSES_PER_PEER_MAX),
-  })
 }

@@ -62,8 +62,12 @@ export class Providers {
     const startedAt = ports.clock.now()
     const target = this.#targetOf(key)
     const provider = self()
-    if (isServer()) store.add(key, target, provider, ports.clock.wallClock())
-    this.#write([replication.published('provider', key, target)])
+    const write = [replication.published('provider', key, target)]
+    if (isServer()) {
+      const admission = store.add(key, target, provider, ports.clock.wallClock())
+      if (admission.type === 'stored') write.push(...admission.write)
+    }
+    this.#write(write)
     const request = { type: 'add-provider', key, target, providers: [provider] } as const
     const lookup = {
       ...lookups.prepare({ type: 'find-node', key, target }, given),

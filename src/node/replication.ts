@@ -16,6 +16,7 @@ import type { Lookups } from './lookups.ts'
 import type { Duty } from './maintenance.ts'
 import type { OperationRunner } from './operation-runner.ts'
 import { remainingLifeMs } from './server.ts'
+import { pagesOf } from './storage-pages.ts'
 import { endOf, isInRegion, SweepDuty } from './sweep-duty.ts'
 
 /** What keeping values alive needs of its peer. */
@@ -83,10 +84,10 @@ export class Replication {
   /** Reads what was published, and where the sweeps stood. */
   async load(): Promise<void> {
     const { storage, hash } = this.#init.ports
-    const dropped = this.publications.load(await storage.load(PUBLICATIONS_PREFIX), (key) =>
-      keyFromDigest(hash(key)),
-    )
-    this.#write(dropped)
+    for await (const page of pagesOf(storage, PUBLICATIONS_PREFIX)) {
+      const dropped = this.publications.load(page, (key) => keyFromDigest(hash(key)))
+      if (dropped.length > 0) this.#write(dropped)
+    }
     for (const [key, cursor] of await storage.load(new TextEncoder().encode('m/re'))) {
       if (compareKeys(key, CURSOR_KEYS.replicate) === 0) this.#replicate.resume(cursor)
       if (compareKeys(key, CURSOR_KEYS.republish) === 0) this.#republish.resume(cursor)

@@ -126,7 +126,7 @@ export class Server {
     const now = this.#ports.clock.wallClock()
     const admission = this.#providers.add(key, target, itself, now)
     return admission.type === 'stored'
-      ? { outcome: this.#written(from, request), write: undefined }
+      ? { outcome: this.#written(from, request), write: admission.write }
       : refused(admission.reason)
   }
 

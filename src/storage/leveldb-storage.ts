@@ -1,6 +1,6 @@
 import { ClassicLevel } from 'classic-level'
 import { KadmiumError } from '../core/errors.ts'
-import type { Storage, StorageWrite } from '../core/ports.ts'
+import type { Storage, StorageEntry, StoragePage, StorageWrite } from '../core/ports.ts'
 
 /** Options of a LevelDB storage. */
 export interface LevelDbOptions {
@@ -65,9 +65,11 @@ export class LevelDbStorage implements Storage {
     queueMicrotask(() => void this.#writeAll())
   }
 
-  async load(prefix: Uint8Array): Promise<readonly (readonly [Uint8Array, Uint8Array])[]> {
+  async load(prefix: Uint8Array, page?: StoragePage): Promise<readonly StorageEntry[]> {
     const end = successorOf(prefix)
-    const range = end === undefined ? { gte: prefix } : { gte: prefix, lt: end }
+    const { limit = -1, after } = page ?? {} // -1: no limit
+    const start = after === undefined ? { gte: prefix } : { gt: after }
+    const range = { ...start, ...(end === undefined ? {} : { lt: end }), limit }
     try {
       return await this.#db.iterator(range).all()
     } catch (error) {

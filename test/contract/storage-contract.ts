@@ -50,6 +50,21 @@ export function runStorageContract(subject: {
       expect(loaded.map(([key]) => key[1])).toEqual([0x00, 0x7f, 0x80, 0xff])
     })
 
+    it('gives pages that follow one another, or all at once', async () => {
+      await write(storage, ['r/a=1', 'r/b=2', 'r/c=3', 'r/d=4', 'r/e=5', 's/a=6'])
+      const found: string[] = []
+      let after: Uint8Array | undefined
+      for (let page = 0; page < 3; page++) {
+        const entries = await storage.load(utf8('r/'), { limit: 2, after })
+        expect([2, 1, 5]).toContain(entries.length)
+        found.push(...entries.map(([key]) => new TextDecoder().decode(key)))
+        after = entries.at(-1)?.[0]
+        if (entries.length !== 2) break
+      }
+      expect(found).toEqual(['r/a', 'r/b', 'r/c', 'r/d', 'r/e'])
+      expect(await storage.load(utf8('x/'), { limit: 2, after: undefined })).toEqual([])
+    })
+
     it('replaces and deletes', async () => {
       await write(storage, ['r/a=1', 'r/b=1'])
       await write(storage, ['r/a=2', 'r/b', 'r/c'])

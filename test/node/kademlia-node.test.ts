@@ -25,6 +25,18 @@ describe('KademliaNode', () => {
     }
   })
 
+  it('ends a lookup of fewer than k sooner, with the closest of all', async () => {
+    const network = new VirtualNetwork()
+    const peers = await network.spawnMany(24, { k: 8 })
+    const { node } = at(peers, 3)
+    const wanted = key('near here')
+    const all = await network.clock.until(node.findNode(wanted))
+    const few = await network.clock.until(node.findNode(wanted, { count: 2 }))
+    expect(ids(few.closest)).toEqual(ids(all.closest).slice(0, 2))
+    expect(few.requests).toBeLessThan(all.requests)
+    await expect(node.findNode(wanted, { count: 9 })).rejects.toThrow('`count` must be 1 to k')
+  })
+
   it('knows its k nearest neighbours after joining', async () => {
     const network = new VirtualNetwork()
     const peers = await network.spawnMany(60, { k: 8 })

@@ -206,6 +206,36 @@ describe('Providers', () => {
     expect(await network.clock.until(at(peers, 9).node.findProviders(key))).toEqual([])
   })
 
+  it('are remembered over a restart by those who hold them, until their validity ends', async () => {
+    const network = new VirtualNetwork()
+    const peers = await network.spawnMany(8, { k: 3, republishIntervalMs: 0 })
+    const key = bytes('a multihash')
+    await network.clock.until(at(peers, 3).node.provide(key))
+    await network.clock.pass(10 * HOUR)
+    const all = [...network.peers.entries()]
+    for (const [name] of all) network.kill(name)
+    const held: number[] = []
+    for (const [name, before] of all) {
+      const { node } = await network.spawn(name, { k: 3, republishIntervalMs: 0 }, before.storage)
+      expect(node.providerRecords.size).toBe(before.node.providerRecords.size)
+      held.push(node.providerRecords.size)
+    }
+    expect(held.reduce((sum, size) => sum + size)).toBeGreaterThanOrEqual(3)
+    const reader = network.peers.get('peer-7')?.node
+    const found = () =>
+      network.clock.until(
+        reader?.join(reader.savedContacts()).then(() => reader.findProviders(key)) ??
+          Promise.resolve([]),
+      )
+    expect(ids(await found())).toEqual(['peer-3'])
+    await network.clock.pass(39 * HOUR)
+    expect(await found()).toEqual([])
+    for (const { node, storage } of network.peers.values()) {
+      expect(node.providerRecords.size).toBe(0)
+      expect([...storage.entries.keys()].filter((entry) => entry.startsWith('v/'))).toEqual([])
+    }
+  })
+
   it('cannot be announced by others, nor without an address, nor under a long key', async () => {
     const network = new VirtualNetwork()
     const peers = await network.spawnMany(3)
