@@ -25,7 +25,7 @@ import { contactsToSave, type Duty, Maintenance, RefreshDuty } from './maintenan
 import { Membership } from './membership.ts'
 import type { NodeStatus } from './node-status.ts'
 import { OperationRunner } from './operation-runner.ts'
-import { ExpiryDuty, Persistence, SaveContactsDuty } from './persistence.ts'
+import { ExpiryDuty, type Loaded, Persistence, SaveContactsDuty } from './persistence.ts'
 import { type FindProvidersOptions, type ProvideResult, Providers } from './providers.ts'
 import { Replication } from './replication.ts'
 import { RetryDuty } from './retry-duty.ts'
@@ -122,7 +122,7 @@ export class KademliaNode {
     this.#values = new Values(stored)
     this.#providers = new Providers({ ...stored, store: this.providerRecords })
     this.#watching = new Watching({ ...parts, lookups: this.#lookups })
-    this.#persistence = new Persistence(ports, this.#self.key, this.records)
+    this.#persistence = new Persistence(ports, self.key, this.records, this.providerRecords)
     this.#saving = new SaveContactsDuty({
       isFew: () => this.table.size <= k,
       save: () => this.#saveContacts(),
@@ -159,8 +159,8 @@ export class KademliaNode {
     this.#maintenance.rearm()
   }
 
-  /** Reads records and contacts from the storage. Before `start`. Returns what was read and what had to be dropped. */
-  async load(): Promise<{ records: number; dropped: number; contacts: number }> {
+  /** Reads records, providers and contacts from the storage. Before `start`. Returns what was read and what had to be dropped. */
+  async load(): Promise<Loaded> {
     const loaded = await this.#persistence.load()
     await this.#replication.load()
     return loaded
