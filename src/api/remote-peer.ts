@@ -105,11 +105,8 @@ export class RemotePeer implements ApiPeer {
     key: string,
     { replicas = 0, signal, timeoutMs = 0 }: CallOptions & { replicas?: number | undefined },
   ): AsyncGenerator<WatchOutput, void, undefined> {
-    // Connect leaves a call that is no longer read as it is: it is aborted whichever way the loop ends.
-    const ending = new AbortController()
-    const ends = signal === undefined ? ending.signal : AbortSignal.any([signal, ending.signal])
     try {
-      const call = this.#client.watch({ key, replicas, timeoutMs }, callOf(ends))
+      const call = this.#client.watch({ key, replicas, timeoutMs }, callOf(signal))
       for await (const { event } of call) {
         const output = watchOutput(event)
         if (output !== undefined) yield output
@@ -117,8 +114,6 @@ export class RemotePeer implements ApiPeer {
     } catch (error) {
       if (signal?.aborted === true) throw signal.reason
       throw this.#toKadmiumError(error)
-    } finally {
-      ending.abort()
     }
     throw new KadmiumError('ERR_CLOSED', `the daemon at ${this.#where} ended the call`)
   }

@@ -2,6 +2,7 @@ import { ConnectError, createClient } from '@connectrpc/connect'
 import { createGrpcWebTransport } from '@connectrpc/connect-web'
 import { status } from '@grpc/grpc-js'
 import { afterEach, describe, expect, it } from 'vitest'
+import { connectKadmium } from '../../src/api/client.ts'
 import { EventQueue } from '../../src/api/event-queue.ts'
 import { Kadmium } from '../../src/api/gen/kadmium/v1/kadmium_pb.ts'
 import { RemotePeer } from '../../src/api/remote-peer.ts'
@@ -48,6 +49,16 @@ describe('the lookup behind a call', () => {
     ending.abort()
     await peer.until(() => peer.ended.length === 1)
     expect(await failure).toBeInstanceOf(ConnectError)
+  })
+
+  it('ends when a program leaves the loop over its events', async () => {
+    const { peer, address } = await serve()
+    for await (const { event } of connectKadmium(address).lookup({ key: 'a', trace: true })) {
+      expect(event.case).toBe('start')
+      await peer.until(() => peer.begun.length === 1)
+      break
+    }
+    await peer.until(() => peer.ended.length === 1)
   })
 
   it('ends when the connection of its caller is cut', async () => {
