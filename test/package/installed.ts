@@ -95,7 +95,7 @@ export class InstalledPackage {
     const kad = join(this.folder, 'node_modules/kadmium/dist/bin/kad.js')
     const data = join(this.folder, 'data')
     const args = [kad, 'daemon', '--json', '--data', data, '--listen', '/ip4/127.0.0.1/tcp/0']
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] })
     const ended = once(child, 'exit')
     try {
       const lines = createInterface({ input: child.stdout })
