@@ -41,8 +41,9 @@ beforeAll(async () => {
     ...shownCommands().map(({ command }) => command),
   ])
   for (const name of names) {
-    const ran = await kad([name, '--help'])
-    if (ran.code === 0) helps.set(name, ran.stdout.toString())
+    const help = (await kad([name, '--help'])).stdout.toString()
+    // Asked of a command that it does not know, it shows the help of all.
+    if (help.startsWith(`Usage: kad ${name} `)) helps.set(name, help)
   }
 }, 60_000)
 
