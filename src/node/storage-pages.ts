@@ -3,9 +3,9 @@ import type { Storage, StorageEntry } from '../core/ports.ts'
 
 /**
  * Entries taken in at once: their signatures take some milliseconds to verify, after which everybody else has a turn. A page
- * of the largest values takes 4 MiB.
+ * of the largest values takes 2 MiB.
  */
-const PAGE_ENTRIES = 64
+const PAGE_ENTRIES = 32
 
 /** All entries whose key begins with `prefix`, in order of the key's bytes, some at a time. */
 export async function* pagesOf(

@@ -6,7 +6,13 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 
-const PARTS = ['routing-table.bench.ts', 'rpc.bench.ts', 'values.bench.ts', 'cli.bench.ts']
+const PARTS = [
+  'routing-table.bench.ts',
+  'rpc.bench.ts',
+  'values.bench.ts',
+  'cli.bench.ts',
+  'start.bench.ts',
+]
 
 const wanted = process.argv.slice(2)
 
