@@ -4,14 +4,28 @@
  * @packageDocumentation
  */
 
+export type { Contact } from './core/contact.ts'
 export { type ErrorCode, KadmiumError } from './core/errors.ts'
 export type { DhtEvent, OperationKind } from './core/events.ts'
+export type { Key } from './core/key.ts'
+export type { RpcFailure, RpcRequest, RpcResponse, RpcType, WatchCursor } from './core/message.ts'
 export type { Mode, NodeOptions } from './core/options.ts'
-export type { Observer, Storage, StorageWrite } from './core/ports.ts'
+export type {
+  Instant,
+  Observer,
+  Storage,
+  StorageEntry,
+  StoragePage,
+  StorageWrite,
+} from './core/ports.ts'
+export type { ValueRecord } from './core/record.ts'
 export { kvKey, mutableKey, recordKeyToText, sha256Key } from './core/record-key.ts'
 export type { StoreFailure } from './core/store-at-closest.ts'
 export type { InvalidVerdict, Validator, ValidVerdict, Verdict } from './core/validators.ts'
+export type { GapReason } from './core/watch.ts'
+export type { InboundCounters } from './libp2p/inbound-stream.ts'
 export type { AddressKind } from './libp2p/network-rules.ts'
+export type { NetworkCounters } from './libp2p/peer-channel.ts'
 export {
   type KadmiumComponents,
   type KadmiumOptions,
