@@ -2,6 +2,8 @@ import { Command, CommanderError } from 'commander'
 import { VERSION } from '../api/version.ts'
 import type { KadmiumError } from '../core/errors.ts'
 import { InterruptedError } from './command.ts'
+import { completionCommand } from './completion.ts'
+import { configCommand } from './config.ts'
 import { daemonCommand } from './daemon.ts'
 import { dashboardCommand } from './dashboard.ts'
 import { deleteCommand } from './delete.ts'
@@ -34,17 +36,34 @@ const COMMANDS: readonly CommandFactory[] = [
   statusCommand,
   peersCommand,
   tableCommand,
+  configCommand,
   simulateCommand,
 ]
 
 /** Runs one command of the `kad` executable and returns its exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
   let code: number = EXIT.ok
+  const program = createProgram((exitCode) => {
+    code = exitCode
+  })
+  try {
+    if (argv.length === 0) {
+      program.outputHelp()
+      return EXIT.usage
+    }
+    await program.parseAsync([...argv], { from: 'user' })
+    return code
+  } catch (error) {
+    return report(error, argv.includes('--json'))
+  }
+}
+
+/** The whole command line; `exit` takes the exit code of the command that was run. */
+export function createProgram(exit: (code: number) => void): Command {
   const program = new Command('kad')
     .description('A Kademlia distributed hash table on libp2p: run a peer, put and get values.')
     .version(VERSION, '-V, --version', 'print the version')
     .helpCommand('help [command]', 'show the help of a command')
-    .showSuggestionAfterError()
     .exitOverride()
     .addHelpText(
       'after',
@@ -57,22 +76,16 @@ Start here:
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 no daemon or no peers, 5 not stored, 130 interrupted`,
     )
-  for (const factory of COMMANDS) {
-    const command = factory((exitCode) => {
-      code = exitCode
-    })
-    program.addCommand(command.exitOverride().showHelpAfterError('(see --help)'))
-  }
-  try {
-    if (argv.length === 0) {
-      program.outputHelp()
-      return EXIT.usage
-    }
-    await program.parseAsync([...argv], { from: 'user' })
-    return code
-  } catch (error) {
-    return report(error, argv.includes('--json'))
-  }
+  for (const factory of COMMANDS) program.addCommand(factory(exit))
+  program.addCommand(completionCommand(program, exit))
+  for (const command of program.commands) prepare(command)
+  return program
+}
+
+/** Has a command, and those below it, throw instead of ending the process, and say where help is. */
+function prepare(command: Command): void {
+  command.exitOverride().showSuggestionAfterError().showHelpAfterError('(see --help)')
+  for (const child of command.commands) prepare(child)
 }
 
 /** Says what went wrong, on stderr, and returns its exit code. */

@@ -1,6 +1,7 @@
-import { readFileSync } from 'node:fs'
-import leven from 'leven'
+import { join } from 'node:path'
+import { parseApiAddress } from '../api/address.ts'
 import { KadmiumError } from '../core/errors.ts'
+import { checkEnvironment, environmentName, readConfigFile } from './config-sources.ts'
 
 /** The settings of a daemon. */
 export interface Config {
@@ -8,7 +9,7 @@ export interface Config {
   readonly listen: readonly string[]
   /** Multiaddrs with peer ids to join through. */
   readonly bootstrap: readonly string[]
-  /** Where the API is served besides the unix socket: host:port; '' is nowhere. */
+  /** Where the API is served besides the unix socket of the data directory: host:port, or a unix path; '' is nowhere. */
   readonly api: string
   /** `auto`: a server while others can reach it. Unless it is set: `auto` with the prefix `ipfs`, `server` otherwise. */
   readonly mode: 'server' | 'client' | 'auto'
@@ -21,16 +22,76 @@ export interface Config {
   readonly alpha: number
   /** Whether each write is forced to the disk itself, so that it survives a power cut. */
   readonly syncWrites: boolean
+  /** What the log leaves out is below it. */
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error'
 }
 
-/** Where a setting comes from. */
+/** Where a setting comes from, the strongest first. */
 export type ConfigSource = 'flag' | 'environment' | 'file' | 'default'
 
-/** A setting and where it comes from. */
-export type ConfigSources = { readonly [Name in keyof Config]: ConfigSource }
+/** A setting's source, and its very place: the flag, the variable or the file; `default` for a default. */
+export interface ConfigOrigin {
+  readonly source: ConfigSource
+  readonly place: string
+}
+
+/** The settings in force, and where each comes from. */
+export interface ResolvedConfig {
+  readonly config: Config
+  readonly origins: { readonly [Name in keyof Config]: ConfigOrigin }
+}
+
+/** Where settings are looked for. */
+export interface ConfigInit {
+  readonly flags: Partial<Config>
+  readonly environment: NodeJS.ProcessEnv
+  readonly data: string
+  /** Another file than `config.json` in the data directory; it must be there. */
+  readonly file?: string | undefined
+}
 
 /** The port that a daemon listens at unless told otherwise. */
 export const DEFAULT_PORT = 4701
+
+/** The configuration file of a data directory. */
+export function configPath(dataDirectory: string): string {
+  return join(dataDirectory, 'config.json')
+}
+
+/**
+ * The settings in force: flags win over the environment (`KADMIUM_LISTEN`, …), that over `config.json`, that over the
+ * defaults. A setting or variable that nobody knows is an error, for it is a mistyped one.
+ *
+ * @throws KadmiumError `ERR_INVALID_OPTION` that names the setting, its source, and what is wrong.
+ */
+export function resolveConfig(init: ConfigInit): ResolvedConfig {
+  const path = init.file ?? configPath(init.data)
+  const file = readConfigFile(path, { names: NAMES, isRequired: init.file !== undefined })
+  checkEnvironment(init.environment, NAMES)
+  const config: Record<string, unknown> = {}
+  const origins: Record<string, ConfigOrigin> = {}
+  const take = (name: keyof Config, value: unknown, origin: ConfigOrigin): void => {
+    config[name] = value
+    origins[name] = origin
+  }
+  for (const name of NAMES) {
+    const variable = environmentName(name)
+    const text = init.environment[variable]
+    const flag = `--${dashed(name)}`
+    if (init.flags[name] !== undefined) {
+      take(name, checked(name, init.flags[name], flag), { source: 'flag', place: flag })
+    } else if (text !== undefined && text !== '') {
+      const value = checked(name, fromText(name, text), variable)
+      take(name, value, { source: 'environment', place: variable })
+    } else if (file[name] !== undefined) {
+      take(name, checked(name, file[name], path), { source: 'file', place: path })
+    } else {
+      take(name, DEFAULTS[name], { source: 'default', place: 'default' })
+    }
+  }
+  // Every name was given a checked value.
+  return { config, origins } as unknown as ResolvedConfig
+}
 
 const DEFAULTS: Config = {
   listen: [`/ip4/0.0.0.0/tcp/${DEFAULT_PORT}`],
@@ -41,132 +102,87 @@ const DEFAULTS: Config = {
   k: 20,
   alpha: 3,
   syncWrites: false,
-}
-
-/**
- * The settings in force: flags win over the environment (`KADMIUM_LISTEN`, …), that over `config.json`, that over the defaults.
- *
- * @throws KadmiumError `ERR_INVALID_OPTION` that names the setting, its source, and what is wrong.
- */
-export function resolveConfig(init: {
-  readonly flags: Partial<Config>
-  readonly environment: NodeJS.ProcessEnv
-  readonly file: string | undefined
-}): { readonly config: Config; readonly sources: ConfigSources } {
-  const file = init.file === undefined ? {} : readConfigFile(init.file)
-  const config: Record<string, unknown> = {}
-  const sources: Record<string, ConfigSource> = {}
-  for (const name of NAMES) {
-    const environment = init.environment[environmentName(name)]
-    if (init.flags[name] !== undefined) {
-      config[name] = checked(name, init.flags[name], `--${dashed(name)}`)
-      sources[name] = 'flag'
-    } else if (environment !== undefined && environment !== '') {
-      config[name] = checked(name, fromText(name, environment), environmentName(name))
-      sources[name] = 'environment'
-    } else if (file[name] !== undefined) {
-      config[name] = checked(name, file[name], init.file ?? '')
-      sources[name] = 'file'
-    } else {
-      config[name] = DEFAULTS[name]
-      sources[name] = 'default'
-    }
-  }
-  // Every name was given a checked value.
-  return { config: config as unknown as Config, sources: sources as unknown as ConfigSources }
+  logLevel: 'info',
 }
 
 const NAMES = Object.keys(DEFAULTS) as (keyof Config)[] // the keys of a literal
 
-function readConfigFile(path: string): Record<string, unknown> {
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return {}
-    throw error
-  }
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(text)
-  } catch (cause) {
-    throw invalid(`${path} is no JSON: ${cause instanceof Error ? cause.message : String(cause)}`)
-  }
-  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
-    throw invalid(`${path} must hold a JSON object of settings`)
-  }
-  for (const name of Object.keys(parsed)) {
-    if (!NAMES.includes(name as keyof Config)) {
-      const nearest = closestName(name)
-      const hint = nearest === undefined ? '' : `; did you mean '${nearest}'?`
-      throw invalid(`${path} has an unknown setting '${name}'${hint}`)
-    }
-  }
-  return parsed as Record<string, unknown> // an object, as was checked
+/** What a value of each setting must be, in words, and whether one is. */
+const RULES: {
+  readonly [Name in keyof Config]: readonly [wanted: string, holds: (value: unknown) => boolean]
+} = {
+  listen: ['a list of multiaddrs such as /ip4/127.0.0.1/tcp/4701', isAddressList],
+  bootstrap: ['a list of multiaddrs such as /ip4/127.0.0.1/tcp/4701/p2p/12D3Koo…', isAddressList],
+  api: ['an address such as 127.0.0.1:4780, or a path', isApiAddress],
+  mode: oneOf('server', 'client', 'auto'),
+  prefix: [
+    'a name of letters, digits, dots and dashes such as kadmium, ipfs or ipfs/lan',
+    isPrefix,
+  ],
+  k: whole(1, 100),
+  alpha: whole(1, 32),
+  syncWrites: ['true or false', (value) => typeof value === 'boolean'],
+  logLevel: oneOf('debug', 'info', 'warn', 'error'),
 }
 
-function checked(name: keyof Config, value: unknown, source: string): unknown {
-  const fault = faultOf(name, value)
-  if (fault === undefined) return value
-  throw invalid(`${source}: \`${name}\` must be ${fault}, got ${JSON.stringify(value)}`)
+function checked(name: keyof Config, value: unknown, place: string): unknown {
+  const [wanted, holds] = RULES[name]
+  if (holds(value)) return value
+  throw new KadmiumError(
+    'ERR_INVALID_OPTION',
+    `${place}: \`${name}\` must be ${wanted}, got ${JSON.stringify(value)}`,
+    { details: { option: name } },
+  )
 }
 
-function faultOf(name: keyof Config, value: unknown): string | undefined {
-  switch (name) {
-    case 'listen':
-    case 'bootstrap':
-      return Array.isArray(value) &&
-        value.every((item) => typeof item === 'string' && item[0] === '/')
-        ? undefined
-        : 'a list of multiaddrs such as /ip4/127.0.0.1/tcp/4701'
-    case 'api':
-      return typeof value === 'string' ? undefined : 'an address such as 127.0.0.1:4780'
-    case 'mode':
-      return ['server', 'client', 'auto'].includes(value as string)
-        ? undefined
-        : "'server', 'client' or 'auto'"
-    case 'prefix':
-      return typeof value === 'string' &&
-        value.length <= 64 &&
-        /^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*)*$/i.test(value)
-        ? undefined
-        : 'a name of letters, digits, dots and dashes such as kadmium, ipfs or ipfs/lan'
-    case 'k':
-      return isWhole(value, 1, 100) ? undefined : 'a whole number in 1…100'
-    case 'alpha':
-      return isWhole(value, 1, 32) ? undefined : 'a whole number in 1…32'
-    default:
-      return typeof value === 'boolean' ? undefined : 'true or false'
-  }
-}
-
-function isWhole(value: unknown, min: number, max: number): boolean {
-  return Number.isInteger(value) && (value as number) >= min && (value as number) <= max
-}
-
+/** What a text of the environment means; what is not of the setting's type stays the text, and is refused as such. */
 function fromText(name: keyof Config, text: string): unknown {
   const sample: unknown = DEFAULTS[name]
   if (Array.isArray(sample)) return text.split(',').map((item) => item.trim())
-  if (typeof sample === 'number') return Number(text)
+  if (typeof sample === 'number') return /^\d+$/.test(text) ? Number(text) : text
   if (typeof sample === 'boolean') return text === 'true' ? true : text === 'false' ? false : text
   return text
 }
 
-function environmentName(name: string): string {
-  return `KADMIUM_${dashed(name).replaceAll('-', '_').toUpperCase()}`
+function isAddressList(value: unknown): boolean {
+  return (
+    Array.isArray(value) && value.every((item) => typeof item === 'string' && item.startsWith('/'))
+  )
+}
+
+function isApiAddress(value: unknown): boolean {
+  if (typeof value !== 'string') return false
+  try {
+    if (value !== '') parseApiAddress(value)
+    return true
+  } catch {
+    return false // the caller says what one looks like
+  }
+}
+
+function isPrefix(value: unknown): boolean {
+  return (
+    typeof value === 'string' &&
+    value.length <= 64 &&
+    /^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*)*$/i.test(value)
+  )
+}
+
+function whole(min: number, max: number): readonly [string, (value: unknown) => boolean] {
+  return [
+    `a whole number in ${min}…${max}`,
+    (value) => typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max,
+  ]
+}
+
+function oneOf(...choices: string[]): readonly [string, (value: unknown) => boolean] {
+  const [last, ...rest] = choices.map((choice) => `'${choice}'`).reverse()
+  return [
+    `${rest.reverse().join(', ')} or ${last}`,
+    (value) => typeof value === 'string' && choices.includes(value),
+  ]
 }
 
 function dashed(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
-}
-
-/** The known name that differs least, if it differs little. */
-function closestName(name: string): string | undefined {
-  const ranked = NAMES.map((known) => ({ known, steps: leven(name, known) }))
-  const best = ranked.reduce((a, b) => (b.steps < a.steps ? b : a))
-  return best.steps <= 3 ? best.known : undefined
-}
-
-function invalid(message: string): KadmiumError {
-  return new KadmiumError('ERR_INVALID_OPTION', message)
 }

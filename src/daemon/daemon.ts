@@ -1,3 +1,5 @@
+import { connect } from 'node:net'
+import { resolve } from 'node:path'
 import { type Logger, pino } from 'pino'
 import pretty from 'pino-pretty'
 import { type ApiAddress, apiAddressToText, isLoopback, parseApiAddress } from '../api/address.ts'
@@ -29,6 +31,7 @@ export interface DaemonInit {
   readonly configFile?: string | undefined
   /** Serves the API over TCP to whoever reaches it, without a token; on loopback only. */
   readonly noToken?: boolean | undefined
+  /** Its level is that of the configuration, if that names one. */
   readonly log: Logger
 }
 
@@ -66,9 +69,14 @@ async function startParts(
   undo: (() => Promise<void>)[],
   stop: () => Promise<void>,
 ): Promise<Daemon> {
-  const { log, flags, environment } = init
-  const file = init.configFile ?? directory.config
-  const { config, sources } = resolveConfig({ flags, environment, file })
+  const { log, flags, environment, configFile } = init
+  const { config, origins } = resolveConfig({
+    flags,
+    environment,
+    data: directory.path,
+    file: configFile,
+  })
+  if (origins.logLevel.source !== 'default') log.level = config.logLevel
   const storage = await LevelDbStorage.open(directory.store, { syncWrites: config.syncWrites })
   undo.push(() => storage.close())
   const metrics = new MetricsPage(directory.path)
@@ -77,7 +85,7 @@ async function startParts(
     listen: config.listen,
     bootstrap: config.bootstrap,
     storage,
-    mode: sources.mode === 'default' ? undefined : config.mode,
+    mode: origins.mode.source === 'default' ? undefined : config.mode,
     prefix: config.prefix,
     k: config.k,
     alpha: config.alpha,
@@ -109,23 +117,48 @@ async function startApis(
   const servers = [await serve({ type: 'unix', path: directory.socket })]
   undo.push(() => closeAll(servers))
   let dashboard: string | undefined
-  if (config.api !== '') {
-    const address = parseApiAddress(config.api)
-    if (init.noToken === true && !isLoopback(address)) {
-      throw new KadmiumError(
-        'ERR_INVALID_OPTION',
-        `--no-token is for loopback addresses; ${config.api} is open to other machines`,
-      )
-    }
-    const token = init.noToken === true ? undefined : await loadToken(directory.path)
+  const address = config.api === '' ? undefined : parseApiAddress(config.api)
+  if (address?.type === 'tcp') {
+    const token = await tokenFor(init, address, directory)
     const server = await serve(address, token)
     servers.push(server)
-    if (server.address.type === 'tcp') {
-      dashboard = dashboardUrl(server.address, token)
-      undo.push(await noteDashboard(directory.path, dashboard))
-    }
+    // A port of 0 has become one: that is its address only, not the one it was given.
+    const { port } = server.address.type === 'tcp' ? server.address : address
+    dashboard = dashboardUrl({ ...address, port }, token)
+    undo.push(await noteDashboard(directory.path, dashboard))
+  } else if (address !== undefined && resolve(address.path) !== directory.socket) {
+    await checkUnused(address.path)
+    servers.push(await serve(address))
   }
   return { apis: servers.map(({ address }) => apiAddressToText(address)), dashboard }
+}
+
+/** The token that calls over TCP must carry; `undefined`: none. */
+async function tokenFor(
+  init: DaemonInit,
+  address: ApiAddress,
+  directory: DataDirectory,
+): Promise<string | undefined> {
+  if (init.noToken !== true) return loadToken(directory.path)
+  if (isLoopback(address)) return undefined
+  throw new KadmiumError(
+    'ERR_INVALID_OPTION',
+    `--no-token is for loopback addresses; ${apiAddressToText(address)} is open to other machines`,
+  )
+}
+
+/** A unix socket that somebody else serves must not be taken from under him; one that was left behind may. */
+async function checkUnused(path: string): Promise<void> {
+  const isServed = await new Promise<boolean>((tell) => {
+    const socket = connect({ path })
+    socket.once('connect', () => tell(true)).once('error', () => tell(false))
+    socket.once('connect', () => socket.destroy())
+  })
+  if (!isServed) return
+  throw new KadmiumError(
+    'ERR_INVALID_OPTION',
+    `another program serves ${path} (given by --api or KADMIUM_API); choose another address for this daemon's API`,
+  )
 }
 
 async function closeAll(servers: readonly ApiServer[]): Promise<void> {
