@@ -36,6 +36,14 @@ export function fitAnswer(outcome: RpcOutcome, bytesMax: number): RpcOutcome {
   }
 }
 
+/** An answer that names at most so many contacts: other implementations expect k, whatever peers of our kind tell one another. */
+export function trimCloser(outcome: RpcOutcome, contactsMax: number): RpcOutcome {
+  if (!outcome.ok || !('closer' in outcome.response)) return outcome
+  const { closer } = outcome.response
+  if (closer === undefined || closer.length <= contactsMax) return outcome
+  return { ok: true, response: { ...outcome.response, closer: closer.slice(0, contactsMax) } }
+}
+
 /** As long as any text of a time. */
 const TIME_RECEIVED = '2026-01-01T00:00:00.000000000Z'
 

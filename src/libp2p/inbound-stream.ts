@@ -6,6 +6,7 @@ import { FrameDecoder } from '../wire/framing.ts'
 import { type DecodeContext, type DecodedRequest, decodeRequest } from '../wire/message-decoder.ts'
 import { encodeAnswer } from '../wire/message-encoder.ts'
 import { WireError } from '../wire/wire-error.ts'
+import { trimCloser } from './answer-size.ts'
 import { Fifo } from './fifo.ts'
 import type { InboundLoad } from './inbound-load.ts'
 import { grantLazily } from './lazy-window.ts'
@@ -18,6 +19,8 @@ export interface InboundContext {
   readonly clock: Clock
   readonly decoding: DecodeContext
   readonly requestBytesMax: number
+  /** Contacts in an answer to peers of another kind. */
+  readonly strangersContactsMax: number
   readonly load: InboundLoad
   readonly counters: InboundCounters
   /** The sender of a stream, with the addresses known by now. */
@@ -214,7 +217,9 @@ export class InboundStream {
     }
   }
 
-  #write({ request, kadmium }: DecodedRequest, outcome: RpcOutcome): void {
+  #write({ request, kadmium }: DecodedRequest, answer: RpcOutcome): void {
+    const { clock, strangersContactsMax } = this.#context
+    const outcome = kadmium ? answer : trimCloser(answer, strangersContactsMax)
     if (!kadmium) {
       // The specification's ADD_PROVIDER has no answer.
       if (request.type === 'add-provider') return
@@ -227,7 +232,7 @@ export class InboundStream {
       }
     }
     const isRecord = request.type === 'get-value' || request.type === 'put-value'
-    const timeReceived = isRecord ? new Date(this.#context.clock.wallClock()).toISOString() : ''
+    const timeReceived = isRecord ? new Date(clock.wallClock()).toISOString() : ''
     const encoding = { framed: true, kadmium, timeReceived }
     const bytes = encodeAnswer(request, outcome, encoding, kadmium)
     this.#out.push(bytes)

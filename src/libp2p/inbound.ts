@@ -26,6 +26,8 @@ export interface InboundInit {
   readonly decoding: DecodeContext
   /** The largest value, in bytes; larger requests are malformed. */
   readonly valueBytesMax: number
+  /** Contacts in an answer to peers of another kind. */
+  readonly strangersContactsMax: number
   /** The contact that stands for the sender of a request. */
   readonly senderOf: (connection: Connection) => Contact
   readonly answer: (
@@ -59,6 +61,7 @@ export class Inbound {
       clock: init.clock,
       decoding: init.decoding,
       requestBytesMax: init.valueBytesMax + REQUEST_OVERHEAD_BYTES_MAX,
+      strangersContactsMax: init.strangersContactsMax,
       load: new InboundLoad(),
       counters: this.counters,
       senderOf: (stream) => this.#senderOf(stream),

@@ -202,6 +202,7 @@ export class RunningPeer {
         contactOf: (bytes, start, end) => this.#contacts.contactOf(bytes, start, end),
       },
       valueBytesMax: options.valueBytesMax,
+      strangersContactsMax: options.k,
       senderOf: (connection) => this.#servers.senderOf(connection),
       answer: this.#makeAnswer(rules),
     })

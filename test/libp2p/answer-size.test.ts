@@ -1,8 +1,11 @@
-import { describe, expect, it } from 'vitest'
+import { lpStream } from '@libp2p/utils'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { RpcRequest, RpcResponse } from '../../src/core/message.ts'
 import { fitAnswer } from '../../src/libp2p/answer-size.ts'
-import { encodeAnswer } from '../../src/wire/message-encoder.ts'
-import { contactOf, sha256, utf8 } from '../support/wire.ts'
+import { decodeAnswer } from '../../src/wire/message-decoder.ts'
+import { encodeAnswer, encodeRequest } from '../../src/wire/message-encoder.ts'
+import { type Endpoint, PROTOCOL, startEndpoint } from '../support/endpoint.ts'
+import { contactOf, plainContext, sha256, utf8 } from '../support/wire.ts'
 
 const LIMIT = 16 * 1024
 const key = utf8('/ipns/name')
@@ -63,5 +66,34 @@ describe('an answer for peers with small packets', () => {
     })
     const refusal = { ok: false, failure: { type: 'refused' } } as const
     expect(fitAnswer(refusal, LIMIT)).toBe(refusal)
+  })
+})
+
+describe('an answer of many contacts', () => {
+  let server: Endpoint
+  let asker: Endpoint
+  beforeAll(async () => {
+    server = await startEndpoint()
+    asker = await startEndpoint()
+  })
+  afterAll(() => Promise.all([server.close(), asker.close()]))
+
+  it.each([
+    ['whole to our own kind', true, 40],
+    ['cut to k for all others', false, 20],
+  ])('goes %s', async (_name, kadmium, wanted) => {
+    const request = { type: 'find-node', key, target } as const
+    const closer = CONTACTS.map(({ idBytes }) => contactOf(idBytes, [Uint8Array.of(4, 8, 8, 8, 8)]))
+    server.answer = (_request, reply) =>
+      reply({ ok: true, response: { type: 'find-node', closer } })
+    const stream = await asker.libp2p.dialProtocol(server.libp2p.getMultiaddrs(), PROTOCOL)
+    stream.send(encodeRequest(request, { framed: true, kadmium, timeReceived: '' }))
+    const bytes = await lpStream(stream).read({ signal: AbortSignal.timeout(5_000) })
+    const { outcome } = decodeAnswer(new Uint8Array(bytes.subarray()), request, plainContext)
+    expect(outcome).toMatchObject({ ok: true })
+    expect(outcome.ok && 'closer' in outcome.response && outcome.response.closer?.length).toBe(
+      wanted,
+    )
+    await stream.close()
   })
 })

@@ -64,6 +64,7 @@ export async function startEndpoint(init: { serves?: boolean } = {}): Promise<En
     clock,
     decoding: { hash: sha256, contactOf },
     valueBytesMax: VALUE_BYTES_MAX,
+    strangersContactsMax: 20,
     senderOf: ({ remotePeer }) => defined(contacts.contactOfPeer(remotePeer, [])),
     answer: (from, request, reply) => endpoint.answer(request, reply, from),
   })
