@@ -8,7 +8,7 @@ import { KadmiumError } from '../core/errors.ts'
 import type { DhtEvent } from '../core/events.ts'
 import type { Observer } from '../core/ports.ts'
 import { LevelDbStorage } from '../storage/leveldb-storage.ts'
-import { type Config, resolveConfig } from './config.ts'
+import { type Config, type ResolvedConfig, resolveConfig } from './config.ts'
 import { dashboardAnswers, dashboardUrl } from './dashboard.ts'
 import {
   type DataDirectory,
@@ -48,15 +48,17 @@ export interface Daemon {
   stop(): Promise<void>
 }
 
-/** Starts a daemon: lock, key, store, peer, API, in this order. What fails on the way is taken back. */
+/** Starts a daemon: settings, lock, key, store, peer, API, in this order. What fails on the way is taken back. */
 export async function startDaemon(init: DaemonInit): Promise<Daemon> {
+  const { flags, environment, configFile: file } = init
+  const settings = resolveConfig({ flags, environment, data: resolve(init.data), file })
   const directory = await openDataDirectory(init.data)
   const undo: (() => Promise<void>)[] = [() => directory.release()]
   const stop = async (): Promise<void> => {
     for (const step of undo.splice(0).reverse()) await step()
   }
   try {
-    return await startParts(init, directory, undo, stop)
+    return await startParts(init, settings, directory, undo, stop)
   } catch (error) {
     await stop()
     throw error
@@ -65,17 +67,12 @@ export async function startDaemon(init: DaemonInit): Promise<Daemon> {
 
 async function startParts(
   init: DaemonInit,
+  { config, origins }: ResolvedConfig,
   directory: DataDirectory,
   undo: (() => Promise<void>)[],
   stop: () => Promise<void>,
 ): Promise<Daemon> {
-  const { log, flags, environment, configFile } = init
-  const { config, origins } = resolveConfig({
-    flags,
-    environment,
-    data: directory.path,
-    file: configFile,
-  })
+  const { log } = init
   if (origins.logLevel.source !== 'default') log.level = config.logLevel
   const storage = await LevelDbStorage.open(directory.store, { syncWrites: config.syncWrites })
   undo.push(() => storage.close())

@@ -11,7 +11,6 @@ export interface DataDirectory {
   readonly path: string
   /** The LevelDB folder. */
   readonly store: string
-  readonly config: string
   /** The API's unix socket. */
   readonly socket: string
   readonly privateKey: PrivateKey
@@ -35,7 +34,6 @@ export async function openDataDirectory(given: string): Promise<DataDirectory> {
     return {
       path,
       store: join(path, 'store'),
-      config: join(path, 'config.json'),
       socket: socketPath(path),
       privateKey,
       release: () => unlink(lock),
