@@ -34,5 +34,6 @@ export function apiAddressToText(address: ApiAddress): string {
 /** Whether only programs on this machine reach it. */
 export function isLoopback(address: ApiAddress): boolean {
   if (address.type === 'unix') return true
-  return address.host === 'localhost' || address.host === '::1' || /^127\./.test(address.host)
+  const { host } = address
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
 }

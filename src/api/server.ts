@@ -1,6 +1,7 @@
 import { chmod, unlink } from 'node:fs/promises'
 import {
   createServer as createHttpServer,
+  type Server as HttpServer,
   type IncomingMessage,
   type ServerResponse,
 } from 'node:http'
@@ -22,8 +23,15 @@ const DEADLINE_MS_MAX = 2 ** 31 - 1
 /** How long a connection may take to say which HTTP it speaks. ms. */
 const FIRST_BYTES_MS = 10_000
 
-/** Connections at once. */
+/** How long a request over HTTP/1.1 may take to arrive, its body included. ms. */
+const REQUEST_MS_MAX = 30_000
+
+/** After so long without a call a connection of HTTP/2 is closed; clients open another when they need it. ms. */
+const IDLE_MS_MAX = 600_000
+
+/** Connections at once, and calls under way on one of HTTP/2. */
 const CONNECTIONS_MAX = 256
+const STREAMS_MAX = 128
 
 /** What an API server is made of. */
 export interface ApiServerInit {
@@ -37,6 +45,10 @@ export interface ApiServerInit {
   readonly onUnauthenticated?: (() => void) | undefined
   /** Calls under way at once; one more is refused with RESOURCE_EXHAUSTED. Default: 256. */
   readonly callsMax?: number | undefined
+  /** How long a request over HTTP/1.1 may take to arrive. ms. Default: 30 000. */
+  readonly requestTimeoutMs?: number | undefined
+  /** How long a connection over HTTP/2 stays on which no call is under way. ms. Default: 600 000. */
+  readonly idleTimeoutMs?: number | undefined
 }
 
 /**
@@ -45,6 +57,7 @@ export interface ApiServerInit {
  */
 export class ApiServer {
   readonly #net: NetServer
+  readonly #http1: HttpServer
   readonly #sockets = new Set<Socket>()
   readonly #sessions = new Set<ServerHttp2Session>()
   #address: ApiAddress
@@ -59,11 +72,13 @@ export class ApiServer {
       ...(init.fallback === undefined ? {} : { fallback: init.fallback as () => void }), // Node's own types
     })
     const guarded = isForAnyone(init) ? refuseForeignHosts(handler) : handler
-    const http1 = createHttpServer(guarded)
-    const http2 = createHttp2Server(guarded)
+    const http1 = createTimedHttpServer(init.requestTimeoutMs ?? REQUEST_MS_MAX, guarded)
+    this.#http1 = http1
+    const http2 = createHttp2Server({ settings: { maxConcurrentStreams: STREAMS_MAX } }, guarded)
     http2.on('session', (session) => {
       this.#sessions.add(session)
       session.on('close', () => this.#sessions.delete(session))
+      closeWhenIdle(session, init.idleTimeoutMs ?? IDLE_MS_MAX)
     })
     this.#net = createServer((socket) => {
       this.#sockets.add(socket)
@@ -107,6 +122,7 @@ export class ApiServer {
   /** Ends all calls and connections. */
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#net.close(() => resolve()))
+    this.#http1.close()
     for (const session of this.#sessions) session.destroy()
     for (const socket of this.#sockets) socket.destroy()
     await closed
@@ -157,6 +173,33 @@ function refuseForeignHosts(handler: Handler): Handler {
 }
 
 type Handler = ReturnType<typeof connectNodeAdapter>
+
+/** Ends connections whose requests do not arrive: nobody holds one of the few without a token. */
+function createTimedHttpServer(requestTimeout: number, handler: Handler): HttpServer {
+  const connectionsCheckingInterval = Math.ceil(requestTimeout / 4)
+  const timeouts = { requestTimeout, headersTimeout: requestTimeout, connectionsCheckingInterval }
+  const server = createHttpServer(timeouts, handler)
+  // It is given its connections and never listens, but begins to watch its clock when it hears that it does.
+  server.emit('listening')
+  return server
+}
+
+/** A watch may be silent for long; a connection on which nothing is under way need not stay. */
+function closeWhenIdle(session: ServerHttp2Session, idleTimeoutMs: number): void {
+  let underWay = 0
+  session.on('stream', (stream) => {
+    underWay++
+    stream.on('close', () => {
+      underWay--
+      // A silent watch may have outlasted it.
+      session.setTimeout(idleTimeoutMs)
+    })
+  })
+  session.on('timeout', () => {
+    if (underWay === 0) session.close()
+  })
+  session.setTimeout(idleTimeoutMs)
+}
 
 function cannotListen(address: ApiAddress, cause: Error): KadmiumError {
   const where = apiAddressToText(address)

@@ -66,6 +66,8 @@ describe('one daemon', () => {
   it.skipIf(CHROMIUM === undefined)(
     'is put to and read by its page in a browser too (skipped without Chromium: set CHROME_PATH)',
     async () => {
+      // 404: `npm run build` has not made the page.
+      expect((await fetch(`http://${api}/`)).status).toBe(200)
       const browser = servers.use(await startBrowser())
       const { page, complaints } = await openPage(browser, daemon.dashboard ?? '')
       await page.waitForSelector('.self')

@@ -2,6 +2,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, stat } from 'node:fs/promises'
 import { type IncomingMessage, request } from 'node:http'
+import { connect as http2Connect } from 'node:http2'
+import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { createClient } from '@connectrpc/connect'
 import { createGrpcWebTransport } from '@connectrpc/connect-web'
@@ -163,6 +165,68 @@ describe('the limits', () => {
   })
 })
 
+describe('a connection', () => {
+  it('whose request does not arrive is closed, so that nobody holds one without a token', async () => {
+    const { address } = await servers.serve(new FakePeer(), {
+      token: 's3cret',
+      requestTimeoutMs: 100,
+    })
+    const socket = servers.use(new Slow(address))
+    expect(await socket.send('POST /kadmium.v1.Kadmium/Status HTTP/1.1\r\nhost: ')).toContain('408')
+  })
+
+  it('whose request arrives in pieces, but in time, is served', async () => {
+    const { address } = await servers.serve(new FakePeer(), { requestTimeoutMs: 20_000 })
+    const socket = servers.use(new Slow(address))
+    const answer = socket.send(
+      'P',
+      'OST /kadmium.v1.Kadmium/Status HTTP/1.1\r\nconnection: close\r\n',
+    )
+    socket.write('host: localhost\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}')
+    expect(await answer).toContain('200 OK')
+  })
+})
+
+describe('a connection of gRPC', () => {
+  it('is closed when no call has been under way for long, and not while one is', async () => {
+    const peer = new FakePeer()
+    const { url } = await servers.serve(peer, { idleTimeoutMs: 50 })
+    const session = http2Connect(url)
+    const idle = http2Connect(url)
+    const call = session.request({
+      ':method': 'POST',
+      ':path': '/kadmium.v1.Kadmium/Watch',
+      'content-type': 'application/grpc+proto',
+    })
+    call.on('error', () => {}).resume()
+    call.end(Buffer.alloc(5))
+    await peer.until(() => peer.begun.length === 1)
+    await once(idle, 'close')
+    expect(session.closed).toBe(false)
+    call.close()
+    await once(session, 'close')
+    expect(peer.ended).toHaveLength(1)
+  })
+})
+
+describe('a page of another origin', () => {
+  it('can neither call nor ask whether it may', async () => {
+    const { url } = await servers.serve(new FakePeer())
+    const origin = 'https://evil.example'
+    const put = `${url}/kadmium.v1.Kadmium/Put`
+    const body = JSON.stringify({ key: 'greeting', value: 'aGk=' })
+    // What a page may send without asking: a form, or plain text.
+    for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data']) {
+      const headers = { origin, 'content-type': type }
+      expect((await fetch(put, { method: 'POST', headers, body })).status).toBe(415)
+    }
+    const asked = { origin, 'access-control-request-method': 'POST' }
+    const preflight = await fetch(put, { method: 'OPTIONS', headers: asked })
+    expect(preflight.ok).toBe(false)
+    expect(preflight.headers.get('access-control-allow-origin')).toBeNull()
+  })
+})
+
 async function serveSocket(): Promise<ApiAddress & { type: 'unix' }> {
   const folder = await servers.folder()
   // Others can look into the folder, so that nothing but the socket's own mode keeps them out.
@@ -182,6 +246,35 @@ async function serveWithToken() {
     onUnauthenticated,
   })
   return { address, url, refused: () => count }
+}
+
+/** A connection whose bytes are sent by hand. */
+class Slow {
+  readonly #socket: Socket
+
+  constructor(address: ApiAddress) {
+    if (address.type !== 'tcp') throw new Error('it listens on TCP')
+    this.#socket = connect(address.port, address.host)
+  }
+
+  /** Writes pieces, each in a packet of its own, and gives what comes until the other side closes. */
+  send(...pieces: readonly string[]): Promise<string> {
+    this.#socket.setNoDelay(true)
+    for (const piece of pieces) this.write(piece)
+    const answer: Buffer[] = []
+    return new Promise((end, fail) => {
+      this.#socket.on('data', (chunk: Buffer) => answer.push(chunk))
+      this.#socket.on('error', fail).on('close', () => end(Buffer.concat(answer).toString()))
+    })
+  }
+
+  write(piece: string): void {
+    this.#socket.write(piece)
+  }
+
+  close(): void {
+    this.#socket.destroy()
+  }
 }
 
 /** What a process of another user meets that connects to a socket: `connected`, or the error's code. */
