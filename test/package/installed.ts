@@ -61,6 +61,13 @@ export class InstalledPackage {
     return target
   }
 
+  /** Writes a file of the project. */
+  async write(name: string, text: string): Promise<string> {
+    const target = join(this.folder, name)
+    await writeFile(target, text)
+    return target
+  }
+
   /** Runs a program of the project to its end. */
   async node(program: string, ...args: readonly string[]): Promise<string> {
     const { stdout } = await run(process.execPath, [program, ...args], {

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import manifest from '../../package.json' with { type: 'json' }
 import { InstalledPackage } from './installed.ts'
@@ -62,6 +62,16 @@ describe('the package as npm packs it', () => {
       ['test/package/program.ts', ...EXAMPLES].map((path) => installed.add(path)),
     )
     expect(await installed.typeCheck(files)).toBe('')
+  }, 60_000)
+})
+
+describe('the programs in the README', () => {
+  it('are right in TypeScript, each by itself', async () => {
+    const readme = await readFile(resolve(import.meta.dirname, '../../README.md'), 'utf8')
+    const programs = [...readme.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, text = '']) => text)
+    expect(programs.length).toBeGreaterThan(0)
+    const files = programs.map((text, i) => installed.write(`readme-${i}.ts`, text))
+    expect(await installed.typeCheck(await Promise.all(files))).toBe('')
   }, 60_000)
 })
 
