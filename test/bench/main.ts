@@ -12,6 +12,7 @@ const PARTS = [
   'values.bench.ts',
   'cli.bench.ts',
   'start.bench.ts',
+  'replication.bench.ts',
 ]
 
 const wanted = process.argv.slice(2)
