@@ -2,8 +2,11 @@ import type { UnixMs } from '../core/ports.ts'
 import type { RecordOrigin } from '../core/record.ts'
 import type { KademliaNode } from '../node/kademlia-node.ts'
 
-/** How long a survey stands: whoever looks every second shall not cost a walk over the whole store each time. ms. */
-const SURVEY_VALID_MS = 5_000
+/** How long a survey stands at least: whoever looks every second shall not cost a walk over the store each time. ms. */
+const SURVEY_VALID_MIN_MS = 5_000
+
+/** How many times as long as it took a survey stands: 100,000 records take some 50 ms, in which nothing else is done. */
+const SURVEY_VALID_PER_COST = 1_000
 
 /** What a store holds. */
 export interface StoreSurvey {
@@ -18,7 +21,7 @@ export type SurveyedNode = Pick<KademliaNode, 'records' | 'options' | 'mode'>
 /** Walks a peer's store now and then, and says what is in it. */
 export class StoreSurveyor {
   readonly #startedAt: UnixMs
-  #last: { readonly at: UnixMs; readonly survey: StoreSurvey } | undefined
+  #last: { readonly at: UnixMs; readonly validMs: number; readonly survey: StoreSurvey } | undefined
 
   /** @param startedAt When the peer started: what fell due while it was down is not its fault. */
   constructor(startedAt: UnixMs) {
@@ -26,11 +29,14 @@ export class StoreSurveyor {
   }
 
   survey(node: SurveyedNode, now: UnixMs): StoreSurvey {
-    if (this.#last !== undefined && Math.abs(now - this.#last.at) < SURVEY_VALID_MS) {
+    if (this.#last !== undefined && Math.abs(now - this.#last.at) < this.#last.validMs) {
       return this.#last.survey
     }
+    const beganAt = performance.now()
     const survey = this.#walk(node, now)
-    this.#last = { at: now, survey }
+    const costMs = performance.now() - beganAt
+    const validMs = Math.max(SURVEY_VALID_MIN_MS, costMs * SURVEY_VALID_PER_COST)
+    this.#last = { at: now, validMs, survey }
     return survey
   }
 

@@ -138,6 +138,8 @@ describe('a daemon', () => {
     const page = await read(tcp, '/metrics')
     expect(page.status).toBe(200)
     expect(figuresOf(page.body).get('kadmium_api_calls_total{method="status"}')).toBe(1)
+    // But not for a page elsewhere whose name was made to point here.
+    expect((await read(tcp, '/metrics', { host: 'evil.example' })).status).toBe(403)
   })
 
   it('serves a further unix socket, but never takes over one that another program serves', async () => {

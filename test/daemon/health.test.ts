@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
+import { RemotePeer } from '../../src/api/remote-peer.ts'
 import type { DhtEvent } from '../../src/core/events.ts'
 import { hybridTimestamp } from '../../src/core/hybrid-clock.ts'
 import { resolveOptions } from '../../src/core/options.ts'
@@ -8,6 +9,7 @@ import { HealthEvidence } from '../../src/daemon/health-evidence.ts'
 import { refusalKind } from '../../src/daemon/refusals.ts'
 import { StoreSurveyor } from '../../src/daemon/store-survey.ts'
 import { Daemons, kad, until } from '../support/kad.ts'
+import { startPeer } from '../support/peers.ts'
 import { validators as kinds, NOW, newStore, put } from '../support/record-stores.ts'
 import { tinyContact } from '../support/tiny.ts'
 import { sha256Key, signedValue } from '../support/values.ts'
@@ -154,6 +156,34 @@ describe('a running daemon', () => {
       expect(JSON.parse(ready.body)).toEqual({ ready: true, healthy: true, problems: [] })
     }
     expect((await read(daemon.apis[0] ?? '', '/nothing')).status).toBe(404)
+  })
+
+  it('says how many keys others do not hold, as long as they do not', async () => {
+    const daemon = await running.daemon()
+    const [socket = ''] = daemon.apis
+    const api = new RemotePeer({ type: 'unix', path: socket })
+    // One that holds small values only: what is larger has one holder of two.
+    const small = await startPeer({ bootstrap: daemon.addresses, valueBytesMax: 8 })
+    try {
+      await small.dht.join()
+      const immutable = (text: string) =>
+        api.put({ key: undefined, value: Buffer.from(text), kind: 'immutable' })
+      expect(await immutable('small')).toMatchObject({ stored: { length: 2 } })
+      expect((await api.status()).problems).toEqual([])
+      expect(await immutable('not that small')).toMatchObject({ stored: { length: 1 }, target: 2 })
+      expect((await api.status()).problems[0]).toContain('under-replicated: 1 key has fewer')
+      const value = Buffer.alloc(4_000)
+      const quorum = api.put({ key: 'large', value, kind: 'by-key', quorum: 2 })
+      await expect(quorum).rejects.toMatchObject({ code: 'ERR_QUORUM' })
+      const { problems } = await api.status()
+      expect(problems).toHaveLength(1)
+      expect(problems[0]).toContain('under-replicated: 2 keys have fewer')
+      expect((await read(socket, '/readyz')).status).toBe(200)
+      await api.put({ key: 'large', value: Buffer.from('less'), kind: 'by-key', quorum: 2 })
+      expect((await api.status()).problems[0]).toContain('1 key has fewer')
+    } finally {
+      await small.libp2p.stop()
+    }
   })
 
   it('whose clock is ten minutes ahead says so, and so does whoever refuses its values', async () => {

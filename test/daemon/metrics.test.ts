@@ -83,8 +83,8 @@ describe('the metrics of a daemon', () => {
       )
     expect(await count()).toBe(0)
     expect((await read(tcp, '/metrics')).status).toBe(401)
-    expect((await read(tcp, '/metrics', 'wrong')).status).toBe(401)
-    expect((await read(tcp, '/metrics', token)).status).toBe(200)
+    expect((await read(tcp, '/metrics', bearing('wrong'))).status).toBe(401)
+    expect((await read(tcp, '/metrics', bearing(token))).status).toBe(200)
     const call = await fetch(`http://${tcp}/kadmium.v1.Kadmium/Status`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', authorization: 'Bearer wrong' },
@@ -165,6 +165,10 @@ describe('a tally', () => {
     expect([5, 7, 7, 3].map((total) => growth.by(total))).toEqual([5, 2, 0, 3])
   })
 })
+
+function bearing(given: string): Record<string, string> {
+  return { authorization: `Bearer ${given}` }
+}
 
 function socketOf({ apis }: Daemon): string {
   return apis[0] ?? ''

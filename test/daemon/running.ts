@@ -46,17 +46,16 @@ export class Running {
   }
 }
 
-/** Reads a page of a daemon's API on the unix socket or, as a URL, over TCP. */
-export async function read(where: string, path: string, token?: string): Promise<Answer> {
-  if (!where.startsWith('/')) {
-    const headers: Record<string, string> =
-      token === undefined ? {} : { authorization: `Bearer ${token}` }
-    const response = await fetch(`http://${where}${path}`, { headers })
-    const type = response.headers.get('content-type') ?? ''
-    return { status: response.status, type, body: await response.text() }
-  }
+/** Reads a page of a daemon's API: at a unix path or host:port. */
+export function read(
+  where: string,
+  path: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Answer> {
+  const [host, port] = where.split(':')
+  const target = where.startsWith('/') ? { socketPath: where } : { host, port }
   return new Promise((resolve, reject) => {
-    request({ socketPath: where, path }, (response) => {
+    request({ ...target, path, headers, agent: false }, (response) => {
       const chunks: Buffer[] = []
       response.on('data', (chunk: Buffer) => chunks.push(chunk))
       response.on('end', () =>
