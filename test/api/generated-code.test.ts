@@ -3,6 +3,10 @@ import { resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { generatedFingerprints, NOTES } from '../../scripts/generated-fingerprints.ts'
 
+/** A declaration in a .proto file, on a line of its own. */
+const DECLARATION =
+  /^\s*((message|enum|service|rpc)\s|((optional|repeated)\s)?\S+( \S+)?\s\w+ = \d+;)/
+
 const root = resolve(import.meta.dirname, '../..')
 
 describe('the generated code (npm run generate makes it anew)', () => {
@@ -22,5 +26,20 @@ describe('the generated code (npm run generate makes it anew)', () => {
       const [header] = readFileSync(resolve(root, path), 'utf8').split('\n', 1)
       expect(header).toContain(`protoc-gen-es v${version} `)
     }
+  })
+})
+
+describe('the .proto files', () => {
+  it('say of every message, field, call and service what it is', () => {
+    const protos = Object.keys(generatedFingerprints(root)).filter((path) =>
+      path.endsWith('.proto'),
+    )
+    const unsaid = protos.flatMap((path) => {
+      const lines = readFileSync(resolve(root, path), 'utf8').split('\n')
+      const isSaid = (i: number): boolean => lines[i - 1]?.trim().startsWith('//') === true
+      return lines.filter((line, i) => DECLARATION.test(line) && !isSaid(i))
+    })
+    expect(protos).toContain('src/api/proto/kadmium/v1/kadmium.proto')
+    expect(unsaid).toEqual([])
   })
 })

@@ -13,15 +13,21 @@ export const file_kv_kv: GenFile = /*@__PURE__*/
   fileDesc("Cgtrdi9rdi5wcm90bxICa3YiJwoJS1ZSZXF1ZXN0EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCSIsCgpLVlJlc3BvbnNlEg8KB3N1Y2Nlc3MYASABKAgSDQoFdmFsdWUYAiABKAkyUAoCS1YSJAoDU2V0Eg0ua3YuS1ZSZXF1ZXN0Gg4ua3YuS1ZSZXNwb25zZRIkCgNHZXQSDS5rdi5LVlJlcXVlc3QaDi5rdi5LVlJlc3BvbnNlYgZwcm90bzM");
 
 /**
+ * What is set, or got.
+ *
  * @generated from message kv.KVRequest
  */
 export type KVRequest = Message<"kv.KVRequest"> & {
   /**
+   * A bare word, or a full key.
+   *
    * @generated from field: string key = 1;
    */
   key: string;
 
   /**
+   * For Set: the value, a text. Get does not look at it.
+   *
    * @generated from field: string value = 2;
    */
   value: string;
@@ -35,15 +41,21 @@ export const KVRequestSchema: GenMessage<KVRequest> = /*@__PURE__*/
   messageDesc(file_kv_kv, 0);
 
 /**
+ * What came of it.
+ *
  * @generated from message kv.KVResponse
  */
 export type KVResponse = Message<"kv.KVResponse"> & {
   /**
+   * Set: it is stored. Get: there is a value.
+   *
    * @generated from field: bool success = 1;
    */
   success: boolean;
 
   /**
+   * The value.
+   *
    * @generated from field: string value = 2;
    */
   value: string;

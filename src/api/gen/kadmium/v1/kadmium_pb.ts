@@ -13,6 +13,8 @@ export const file_kadmium_v1_kadmium: GenFile = /*@__PURE__*/
   fileDesc("ChhrYWRtaXVtL3YxL2thZG1pdW0ucHJvdG8SCmthZG1pdW0udjEipgEKClB1dFJlcXVlc3QSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgMEh4KBGtpbmQYAyABKA4yEC5rYWRtaXVtLnYxLktpbmQSDgoGdHRsX21zGAQgASgEEg4KBnF1b3J1bRgFIAEoDRIYCgtpZl9zZXF1ZW5jZRgGIAEoBEgAiAEBEhIKCnRpbWVvdXRfbXMYByABKA1CDgoMX2lmX3NlcXVlbmNlIqsBCgtQdXRSZXNwb25zZRILCgNrZXkYASABKAkSDgoGc3RvcmVkGAIgAygJEicKBmZhaWxlZBgDIAMoCzIXLmthZG1pdW0udjEuUGVlckZhaWx1cmUSDgoGdGFyZ2V0GAQgASgNEg4KBnF1b3J1bRgFIAEoDRIPCgd2ZXJzaW9uGAYgASgEEhMKC2R1cmF0aW9uX21zGAcgASgBEhAKCHJlcXVlc3RzGAggASgNIjkKC1BlZXJGYWlsdXJlEgwKBHBlZXIYASABKAkSDAoEdHlwZRgCIAEoCRIOCgZyZWFzb24YAyABKAkiPQoKR2V0UmVxdWVzdBILCgNrZXkYASABKAkSDgoGcXVvcnVtGAIgASgNEhIKCnRpbWVvdXRfbXMYAyABKA0iywEKC0dldFJlc3BvbnNlEgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoDBIOCgZ3cml0ZXIYAyABKAkSDwoHdmVyc2lvbhgEIAEoBBIVCg13cml0dGVuX2F0X21zGAUgASgEEhUKDWV4cGlyZXNfYXRfbXMYBiABKAQSDAoEZnJvbRgHIAEoCRIOCgZhZ3JlZWQYCCABKA0SDAoEaG9wcxgJIAEoDRIQCghyZXF1ZXN0cxgKIAEoDRITCgtkdXJhdGlvbl9tcxgLIAEoASJBCgxXYXRjaFJlcXVlc3QSCwoDa2V5GAEgASgJEhIKCnRpbWVvdXRfbXMYAiABKA0SEAoIcmVwbGljYXMYAyABKA0ijgEKCldhdGNoRXZlbnQSJwoFdmFsdWUYASABKAsyFi5rYWRtaXVtLnYxLldhdGNoVmFsdWVIABIpCgdkZWxldGVkGAIgASgLMhYua2FkbWl1bS52MS5XYXRjaFZhbHVlSAASIwoDZ2FwGAMgASgLMhQua2FkbWl1bS52MS5XYXRjaEdhcEgAQgcKBWV2ZW50IpYBCgpXYXRjaFZhbHVlEgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoDBIOCgZ3cml0ZXIYAyABKAkSDwoHdmVyc2lvbhgEIAEoBBIVCg13cml0dGVuX2F0X21zGAUgASgEEhUKDWV4cGlyZXNfYXRfbXMYBiABKAQSDAoEZnJvbRgHIAEoCRIPCgdpbml0aWFsGAggASgIIkcKCFdhdGNoR2FwEgsKA2tleRgBIAEoCRITCgZtaXNzZWQYAiABKARIAIgBARIOCgZyZWFzb24YAyABKAlCCQoHX21pc3NlZCJACg1EZWxldGVSZXF1ZXN0EgsKA2tleRgBIAEoCRIOCgZxdW9ydW0YAiABKA0SEgoKdGltZW91dF9tcxgDIAEoDSIxCg5Qcm92aWRlUmVxdWVzdBILCgNjaWQYASABKAkSEgoKdGltZW91dF9tcxgCIAEoDSJvCg9Qcm92aWRlUmVzcG9uc2USDgoGc3RvcmVkGAEgAygJEicKBmZhaWxlZBgCIAMoCzIXLmthZG1pdW0udjEuUGVlckZhaWx1cmUSDgoGdGFyZ2V0GAMgASgNEhMKC2R1cmF0aW9uX21zGAQgASgBIkYKFEZpbmRQcm92aWRlcnNSZXF1ZXN0EgsKA2NpZBgBIAEoCRINCgVjb3VudBgCIAEoDRISCgp0aW1lb3V0X21zGAMgASgNIjMKD0ZpbmRQZWVyUmVxdWVzdBIMCgRwZWVyGAEgASgJEhIKCnRpbWVvdXRfbXMYAiABKA0iKQoIUGVlckluZm8SCgoCaWQYASABKAkSEQoJYWRkcmVzc2VzGAIgAygJIj8KDUxvb2t1cFJlcXVlc3QSCwoDa2V5GAEgASgJEg0KBXRyYWNlGAIgASgIEhIKCnRpbWVvdXRfbXMYAyABKA0ilAEKC0xvb2t1cEV2ZW50EiYKBHN0ZXAYASABKAsyFi5rYWRtaXVtLnYxLkxvb2t1cFN0ZXBIABIqCgZyZXN1bHQYAiABKAsyGC5rYWRtaXVtLnYxLkxvb2t1cFJlc3VsdEgAEigKBXN0YXJ0GAMgASgLMhcua2FkbWl1bS52MS5Mb29rdXBTdGFydEgAQgcKBWV2ZW50Ih0KC0xvb2t1cFN0YXJ0Eg4KBnRhcmdldBgBIAEoCSKrAgoKTG9va3VwU3RlcBIpCgR0eXBlGAEgASgOMhsua2FkbWl1bS52MS5Mb29rdXBTdGVwLlR5cGUSDAoEcGVlchgCIAEoCRILCgNob3AYAyABKA0SFQoNcHJlZml4X2xlbmd0aBgEIAEoDRINCgVhdF9tcxgFIAEoARIPCgd0b29rX21zGAYgASgBEhAKCGNvbnRhY3RzGAcgASgNEg0KBWFkZGVkGAggASgNEg8KB2ZhaWx1cmUYCSABKAkSCwoDa2V5GAogASgJEhAKCG5hbWVkX2J5GAsgASgJIk8KBFR5cGUSFAoQVFlQRV9VTlNQRUNJRklFRBAAEg0KCVRZUEVfU0VOVBABEhEKDVRZUEVfQU5TV0VSRUQQAhIPCgtUWVBFX0ZBSUxFRBADIqEBCgxMb29rdXBSZXN1bHQSKAoHY2xvc2VzdBgBIAMoCzIXLmthZG1pdW0udjEuQ2xvc2VzdFBlZXISDgoGdGFyZ2V0GAIgASgJEhAKCGNvbXBsZXRlGAMgASgIEgwKBGhvcHMYBCABKA0SEAoIcmVxdWVzdHMYBSABKA0SEAoIZmFpbHVyZXMYBiABKA0SEwoLZHVyYXRpb25fbXMYByABKAEiUQoLQ2xvc2VzdFBlZXISCgoCaWQYASABKAkSEQoJYWRkcmVzc2VzGAIgAygJEhUKDXByZWZpeF9sZW5ndGgYAyABKA0SDAoEc2VsZhgEIAEoCCIPCg1TdGF0dXNSZXF1ZXN0IvMCCg5TdGF0dXNSZXNwb25zZRIKCgJpZBgBIAEoCRIRCglhZGRyZXNzZXMYAiADKAkSDAoEbW9kZRgDIAEoCRIRCgl1cHRpbWVfbXMYBCABKAESEAoIY29udGFjdHMYBSABKA0SDwoHYnVja2V0cxgGIAEoDRITCgtjb25uZWN0aW9ucxgHIAEoDRIPCgdyZWNvcmRzGAggASgNEhQKDHJlY29yZF9ieXRlcxgJIAEoBBIVCg1wcm92aWRlcl9rZXlzGAogASgNEhIKCm9wZXJhdGlvbnMYCyABKA0SFAoMbmV0d29ya19zaXplGAwgASgBEg8KB2hlYWx0aHkYDSABKAgSEAoIcHJvYmxlbXMYDiADKAkSDwoHdmVyc2lvbhgPIAEoCRIQCghwcm90b2NvbBgQIAEoCRIJCgFrGBEgASgNEg0KBWFscGhhGBIgASgNEgsKA2tleRgTIAEoCRIUCgxwdWJsaWNhdGlvbnMYFCABKA0iDgoMUGVlcnNSZXF1ZXN0IjAKDVBlZXJzUmVzcG9uc2USHwoFcGVlcnMYASADKAsyEC5rYWRtaXVtLnYxLlBlZXIihAEKBFBlZXISCgoCaWQYASABKAkSEQoJYWRkcmVzc2VzGAIgAygJEhUKDXByZWZpeF9sZW5ndGgYAyABKA0SFAoMbGFzdF9zZWVuX21zGAQgASgBEhAKCGZhaWx1cmVzGAUgASgNEhEKCWNvbm5lY3RlZBgGIAEoCBILCgNrZXkYByABKAkiDgoMVGFibGVSZXF1ZXN0IkwKDVRhYmxlUmVzcG9uc2USIwoHYnVja2V0cxgBIAMoCzISLmthZG1pdW0udjEuQnVja2V0EgkKAWsYAiABKA0SCwoDa2V5GAMgASgJIlYKBkJ1Y2tldBIVCg1wcmVmaXhfbGVuZ3RoGAEgASgNEh8KBXBlZXJzGAIgAygLMhAua2FkbWl1bS52MS5QZWVyEhQKDHJlcGxhY2VtZW50cxgDIAEoDSIfCg5SZWNvcmRzUmVxdWVzdBINCgVsaW1pdBgBIAEoDSJJCg9SZWNvcmRzUmVzcG9uc2USJwoHcmVjb3JkcxgBIAMoCzIWLmthZG1pdW0udjEuSGVsZFJlY29yZBINCgV0b3RhbBgCIAEoDSKGAQoKSGVsZFJlY29yZBILCgNrZXkYASABKAkSDgoGdGFyZ2V0GAIgASgJEg4KBm9yaWdpbhgDIAEoCRITCgt2YWx1ZV9ieXRlcxgEIAEoDRIOCgZ3cml0ZXIYBSABKAkSFQoNZXhwaXJlc19hdF9tcxgGIAEoBBIPCgdkZWxldGVkGAcgASgIIiMKD0FjdGl2aXR5UmVxdWVzdBIQCghhZnRlcl9tcxgBIAEoBCJYChBBY3Rpdml0eVJlc3BvbnNlEhMKC2ludGVydmFsX21zGAEgASgNEi8KCWludGVydmFscxgCIAMoCzIcLmthZG1pdW0udjEuQWN0aXZpdHlJbnRlcnZhbCLWAQoQQWN0aXZpdHlJbnRlcnZhbBITCgtiZWdhbl9hdF9tcxgBIAEoBBIMCgRzZW50GAIgASgNEhAKCGFuc3dlcmVkGAMgASgNEg4KBmZhaWxlZBgEIAEoDRIQCghyZWNlaXZlZBgFIAEoDRIPCgdyZWZ1c2VkGAYgASgNEicKCnJvdW5kX3RyaXAYByABKAsyEy5rYWRtaXVtLnYxLkxhdGVuY3kSMQoKb3BlcmF0aW9ucxgIIAMoCzIdLmthZG1pdW0udjEuT3BlcmF0aW9uQWN0aXZpdHkiZgoRT3BlcmF0aW9uQWN0aXZpdHkSDAoEa2luZBgBIAEoCRIMCgRkb25lGAIgASgNEg4KBmZhaWxlZBgDIAEoDRIlCghkdXJhdGlvbhgEIAEoCzITLmthZG1pdW0udjEuTGF0ZW5jeSI4CgdMYXRlbmN5Eg0KBWNvdW50GAEgASgNEg4KBnA1MF9tcxgCIAEoARIOCgZwOTVfbXMYAyABKAEqQgoES2luZBIUChBLSU5EX1VOU1BFQ0lGSUVEEAASEgoOS0lORF9JTU1VVEFCTEUQARIQCgxLSU5EX01VVEFCTEUQAjLKBgoHS2FkbWl1bRI2CgNQdXQSFi5rYWRtaXVtLnYxLlB1dFJlcXVlc3QaFy5rYWRtaXVtLnYxLlB1dFJlc3BvbnNlEjYKA0dldBIWLmthZG1pdW0udjEuR2V0UmVxdWVzdBoXLmthZG1pdW0udjEuR2V0UmVzcG9uc2USPAoGRGVsZXRlEhkua2FkbWl1bS52MS5EZWxldGVSZXF1ZXN0Ghcua2FkbWl1bS52MS5QdXRSZXNwb25zZRJCCgdQcm92aWRlEhoua2FkbWl1bS52MS5Qcm92aWRlUmVxdWVzdBobLmthZG1pdW0udjEuUHJvdmlkZVJlc3BvbnNlEkkKDUZpbmRQcm92aWRlcnMSIC5rYWRtaXVtLnYxLkZpbmRQcm92aWRlcnNSZXF1ZXN0GhQua2FkbWl1bS52MS5QZWVySW5mbzABEj0KCEZpbmRQZWVyEhsua2FkbWl1bS52MS5GaW5kUGVlclJlcXVlc3QaFC5rYWRtaXVtLnYxLlBlZXJJbmZvEj4KBkxvb2t1cBIZLmthZG1pdW0udjEuTG9va3VwUmVxdWVzdBoXLmthZG1pdW0udjEuTG9va3VwRXZlbnQwARI7CgVXYXRjaBIYLmthZG1pdW0udjEuV2F0Y2hSZXF1ZXN0GhYua2FkbWl1bS52MS5XYXRjaEV2ZW50MAESPwoGU3RhdHVzEhkua2FkbWl1bS52MS5TdGF0dXNSZXF1ZXN0Ghoua2FkbWl1bS52MS5TdGF0dXNSZXNwb25zZRI8CgVQZWVycxIYLmthZG1pdW0udjEuUGVlcnNSZXF1ZXN0Ghkua2FkbWl1bS52MS5QZWVyc1Jlc3BvbnNlEjwKBVRhYmxlEhgua2FkbWl1bS52MS5UYWJsZVJlcXVlc3QaGS5rYWRtaXVtLnYxLlRhYmxlUmVzcG9uc2USQgoHUmVjb3JkcxIaLmthZG1pdW0udjEuUmVjb3Jkc1JlcXVlc3QaGy5rYWRtaXVtLnYxLlJlY29yZHNSZXNwb25zZRJFCghBY3Rpdml0eRIbLmthZG1pdW0udjEuQWN0aXZpdHlSZXF1ZXN0Ghwua2FkbWl1bS52MS5BY3Rpdml0eVJlc3BvbnNlYgZwcm90bzM");
 
 /**
+ * A value to store.
+ *
  * @generated from message kadmium.v1.PutRequest
  */
 export type PutRequest = Message<"kadmium.v1.PutRequest"> & {
@@ -31,6 +33,8 @@ export type PutRequest = Message<"kadmium.v1.PutRequest"> & {
   value: Uint8Array;
 
   /**
+   * What kind of value it is; without it the key decides.
+   *
    * @generated from field: kadmium.v1.Kind kind = 3;
    */
   kind: Kind;
@@ -72,6 +76,8 @@ export const PutRequestSchema: GenMessage<PutRequest> = /*@__PURE__*/
   messageDesc(file_kadmium_v1_kadmium, 0);
 
 /**
+ * Who holds the value now. A put that misses its quorum is an error instead.
+ *
  * @generated from message kadmium.v1.PutResponse
  */
 export type PutResponse = Message<"kadmium.v1.PutResponse"> & {
@@ -90,6 +96,8 @@ export type PutResponse = Message<"kadmium.v1.PutResponse"> & {
   stored: string[];
 
   /**
+   * Peers that were asked to hold it and do not.
+   *
    * @generated from field: repeated kadmium.v1.PeerFailure failed = 3;
    */
   failed: PeerFailure[];
@@ -102,6 +110,8 @@ export type PutResponse = Message<"kadmium.v1.PutResponse"> & {
   target: number;
 
   /**
+   * Peers that had to hold it.
+   *
    * @generated from field: uint32 quorum = 5;
    */
   quorum: number;
@@ -114,11 +124,15 @@ export type PutResponse = Message<"kadmium.v1.PutResponse"> & {
   version: bigint;
 
   /**
+   * How long it took, in milliseconds.
+   *
    * @generated from field: double duration_ms = 7;
    */
   durationMs: number;
 
   /**
+   * Requests that it sent to other peers.
+   *
    * @generated from field: uint32 requests = 8;
    */
   requests: number;
@@ -132,10 +146,14 @@ export const PutResponseSchema: GenMessage<PutResponse> = /*@__PURE__*/
   messageDesc(file_kadmium_v1_kadmium, 1);
 
 /**
+ * A peer that did not do what it was asked.
+ *
  * @generated from message kadmium.v1.PeerFailure
  */
 export type PeerFailure = Message<"kadmium.v1.PeerFailure"> & {
   /**
+   * Peer id.
+   *
    * @generated from field: string peer = 1;
    */
   peer: string;
@@ -148,6 +166,8 @@ export type PeerFailure = Message<"kadmium.v1.PeerFailure"> & {
   type: string;
 
   /**
+   * For people: what was wrong.
+   *
    * @generated from field: string reason = 3;
    */
   reason: string;
@@ -161,10 +181,14 @@ export const PeerFailureSchema: GenMessage<PeerFailure> = /*@__PURE__*/
   messageDesc(file_kadmium_v1_kadmium, 2);
 
 /**
+ * A value to find.
+ *
  * @generated from message kadmium.v1.GetRequest
  */
 export type GetRequest = Message<"kadmium.v1.GetRequest"> & {
   /**
+   * A bare word, or a full key.
+   *
    * @generated from field: string key = 1;
    */
   key: string;
@@ -177,6 +201,8 @@ export type GetRequest = Message<"kadmium.v1.GetRequest"> & {
   quorum: number;
 
   /**
+   * Longest time for the whole call, in milliseconds; 0: the peer's default.
+   *
    * @generated from field: uint32 timeout_ms = 3;
    */
   timeoutMs: number;
@@ -190,15 +216,21 @@ export const GetRequestSchema: GenMessage<GetRequest> = /*@__PURE__*/
   messageDesc(file_kadmium_v1_kadmium, 3);
 
 /**
+ * The value that wins among those found, and where it was found.
+ *
  * @generated from message kadmium.v1.GetResponse
  */
 export type GetResponse = Message<"kadmium.v1.GetResponse"> & {
   /**
+   * The full key.
+   *
    * @generated from field: string key = 1;
    */
   key: string;
 
   /**
+   * What its writer put: without the envelope.
+   *
    * @generated from field: bytes value = 2;
    */
   value: Uint8Array;
@@ -211,6 +243,8 @@ export type GetResponse = Message<"kadmium.v1.GetResponse"> & {
   writer: string;
 
   /**
+   * Sequence or timestamp of a signed value; 0 for an immutable one.
+   *
    * @generated from field: uint64 version = 4;
    */
   version: bigint;
@@ -244,16 +278,22 @@ export type GetResponse = Message<"kadmium.v1.GetResponse"> & {
   agreed: number;
 
   /**
+   * Hops from this peer to the one that gave it; 0: this peer's own store.
+   *
    * @generated from field: uint32 hops = 9;
    */
   hops: number;
 
   /**
+   * Requests that it sent to other peers.
+   *
    * @generated from field: uint32 requests = 10;
    */
   requests: number;
 
   /**
+   * How long it took, in milliseconds.
+   *
    * @generated from field: double duration_ms = 11;
    */
   durationMs: number;
@@ -267,10 +307,14 @@ export const GetResponseSchema: GenMessage<GetResponse> = /*@__PURE__*/
   messageDesc(file_kadmium_v1_kadmium, 4);
 
 /**
+ * A key to watch.
+ *
  * @generated from message kadmium.v1.WatchRequest
  */
 export type WatchRequest = Message<"kadmium.v1.WatchRequest"> & {
   /**
+   * A bare word, or a full key.
+   *
    * @generated from field: string key = 1;
    */
   key: string;
@@ -298,6 +342,8 @@ export const WatchRequestSchema: GenMessage<WatchRequest> = /*@__PURE__*/
   messageDesc(file_kadmium_v1_kadmium, 5);
 
 /**
+ * What a watch tells.
+ *
  * @generated from message kadmium.v1.WatchEvent
  */
 export type WatchEvent = Message<"kadmium.v1.WatchEvent"> & {
@@ -339,15 +385,21 @@ export const WatchEventSchema: GenMessage<WatchEvent> = /*@__PURE__*/
   messageDesc(file_kadmium_v1_kadmium, 6);
 
 /**
+ * A value of the watched key.
+ *
  * @generated from message kadmium.v1.WatchValue
  */
 export type WatchValue = Message<"kadmium.v1.WatchValue"> & {
   /**
+   * The full key.
+   *
    * @generated from field: string key = 1;
    */
   key: string;
 
   /**
+   * What its writer put: without the envelope.
+   *
    * @generated from field: bytes value = 2;
    */
   value: Uint8Array;
@@ -360,6 +412,8 @@ export type WatchValue = Message<"kadmium.v1.WatchValue"> & {
   writer: string;
 
   /**
+   * Sequence or timestamp of a signed value; 0 for an immutable one.
+   *
    * @generated from field: uint64 version = 4;
    */
   version: bigint;
@@ -401,10 +455,14 @@ export const WatchValueSchema: GenMessage<WatchValue> = /*@__PURE__*/
   messageDesc(file_kadmium_v1_kadmium, 7);
 
 /**
+ * Values may have been missed.
+ *
  * @generated from message kadmium.v1.WatchGap
  */
 export type WatchGap = Message<"kadmium.v1.WatchGap"> & {
   /**
+   * The full key.
+   *
    * @generated from field: string key = 1;
    */
   key: string;
@@ -433,20 +491,28 @@ export const WatchGapSchema: GenMessage<WatchGap> = /*@__PURE__*/
   messageDesc(file_kadmium_v1_kadmium, 8);
 
 /**
+ * A signed value to delete.
+ *
  * @generated from message kadmium.v1.DeleteRequest
  */
 export type DeleteRequest = Message<"kadmium.v1.DeleteRequest"> & {
   /**
+   * A bare word, or a full key.
+   *
    * @generated from field: string key = 1;
    */
   key: string;
 
   /**
+   * Peers that must hold the tombstone; 0: half of those found.
+   *
    * @generated from field: uint32 quorum = 2;
    */
   quorum: number;
 
   /**
+   * Longest time for the whole call, in milliseconds; 0: the peer's default.
+   *
    * @generated from field: uint32 timeout_ms = 3;
    */
   timeoutMs: number;
@@ -460,15 +526,21 @@ export const DeleteRequestSchema: GenMessage<DeleteRequest> = /*@__PURE__*/
   messageDesc(file_kadmium_v1_kadmium, 9);
 
 /**
+ * What to announce.
+ *
  * @generated from message kadmium.v1.ProvideRequest
  */
 export type ProvideRequest = Message<"kadmium.v1.ProvideRequest"> & {
   /**
+   * A CID, in any version and base.
+   *
    * @generated from field: string cid = 1;
    */
   cid: string;
 
   /**
+   * Longest time for the whole call, in milliseconds; 0: the peer's default.
+   *
    * @generated from field: uint32 timeout_ms = 2;
    */
   timeoutMs: number;
@@ -482,25 +554,35 @@ export const ProvideRequestSchema: GenMessage<ProvideRequest> = /*@__PURE__*/
   messageDesc(file_kadmium_v1_kadmium, 10);
 
 /**
+ * Who keeps the announcement.
+ *
  * @generated from message kadmium.v1.ProvideResponse
  */
 export type ProvideResponse = Message<"kadmium.v1.ProvideResponse"> & {
   /**
+   * Peer ids of those that keep it.
+   *
    * @generated from field: repeated string stored = 1;
    */
   stored: string[];
 
   /**
+   * Peers that were asked to keep it and do not.
+   *
    * @generated from field: repeated kadmium.v1.PeerFailure failed = 2;
    */
   failed: PeerFailure[];
 
   /**
+   * Peers aimed at: k, or as many as there are.
+   *
    * @generated from field: uint32 target = 3;
    */
   target: number;
 
   /**
+   * How long it took, in milliseconds.
+   *
    * @generated from field: double duration_ms = 4;
    */
   durationMs: number;
@@ -514,10 +596,14 @@ export const ProvideResponseSchema: GenMessage<ProvideResponse> = /*@__PURE__*/
   messageDesc(file_kadmium_v1_kadmium, 11);
 
 /**
+ * What to find providers of.
+ *
  * @generated from message kadmium.v1.FindProvidersRequest
  */
 export type FindProvidersRequest = Message<"kadmium.v1.FindProvidersRequest"> & {
   /**
+   * A CID, in any version and base.
+   *
    * @generated from field: string cid = 1;
    */
   cid: string;
@@ -530,6 +616,8 @@ export type FindProvidersRequest = Message<"kadmium.v1.FindProvidersRequest"> & 
   count: number;
 
   /**
+   * Longest time for the whole call, in milliseconds; 0: the peer's default.
+   *
    * @generated from field: uint32 timeout_ms = 3;
    */
   timeoutMs: number;
@@ -543,15 +631,21 @@ export const FindProvidersRequestSchema: GenMessage<FindProvidersRequest> = /*@_
   messageDesc(file_kadmium_v1_kadmium, 12);
 
 /**
+ * A peer to find.
+ *
  * @generated from message kadmium.v1.FindPeerRequest
  */
 export type FindPeerRequest = Message<"kadmium.v1.FindPeerRequest"> & {
   /**
+   * Peer id, 12D3Koo… or Qm….
+   *
    * @generated from field: string peer = 1;
    */
   peer: string;
 
   /**
+   * Longest time for the whole call, in milliseconds; 0: the peer's default.
+   *
    * @generated from field: uint32 timeout_ms = 2;
    */
   timeoutMs: number;
@@ -565,15 +659,21 @@ export const FindPeerRequestSchema: GenMessage<FindPeerRequest> = /*@__PURE__*/
   messageDesc(file_kadmium_v1_kadmium, 13);
 
 /**
+ * A peer and where it is.
+ *
  * @generated from message kadmium.v1.PeerInfo
  */
 export type PeerInfo = Message<"kadmium.v1.PeerInfo"> & {
   /**
+   * Peer id.
+   *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
+   * Multiaddrs at which it can be reached.
+   *
    * @generated from field: repeated string addresses = 2;
    */
   addresses: string[];
@@ -587,6 +687,8 @@ export const PeerInfoSchema: GenMessage<PeerInfo> = /*@__PURE__*/
   messageDesc(file_kadmium_v1_kadmium, 14);
 
 /**
+ * A point of the keyspace to look around.
+ *
  * @generated from message kadmium.v1.LookupRequest
  */
 export type LookupRequest = Message<"kadmium.v1.LookupRequest"> & {
@@ -605,6 +707,8 @@ export type LookupRequest = Message<"kadmium.v1.LookupRequest"> & {
   trace: boolean;
 
   /**
+   * Longest time for the whole call, in milliseconds; 0: the peer's default.
+   *
    * @generated from field: uint32 timeout_ms = 3;
    */
   timeoutMs: number;
@@ -618,6 +722,8 @@ export const LookupRequestSchema: GenMessage<LookupRequest> = /*@__PURE__*/
   messageDesc(file_kadmium_v1_kadmium, 15);
 
 /**
+ * What a lookup tells: with `trace` a start and steps; at its end the result, unless it fails.
+ *
  * @generated from message kadmium.v1.LookupEvent
  */
 export type LookupEvent = Message<"kadmium.v1.LookupEvent"> & {
@@ -626,12 +732,16 @@ export type LookupEvent = Message<"kadmium.v1.LookupEvent"> & {
    */
   event: {
     /**
+     * With `trace` only, as it happens.
+     *
      * @generated from field: kadmium.v1.LookupStep step = 1;
      */
     value: LookupStep;
     case: "step";
   } | {
     /**
+     * Comes last.
+     *
      * @generated from field: kadmium.v1.LookupResult result = 2;
      */
     value: LookupResult;
@@ -655,6 +765,8 @@ export const LookupEventSchema: GenMessage<LookupEvent> = /*@__PURE__*/
   messageDesc(file_kadmium_v1_kadmium, 16);
 
 /**
+ * Where a lookup goes.
+ *
  * @generated from message kadmium.v1.LookupStart
  */
 export type LookupStart = Message<"kadmium.v1.LookupStart"> & {
@@ -674,15 +786,21 @@ export const LookupStartSchema: GenMessage<LookupStart> = /*@__PURE__*/
   messageDesc(file_kadmium_v1_kadmium, 17);
 
 /**
+ * A request of a lookup: that it was sent, then what came of it.
+ *
  * @generated from message kadmium.v1.LookupStep
  */
 export type LookupStep = Message<"kadmium.v1.LookupStep"> & {
   /**
+   * What happened.
+   *
    * @generated from field: kadmium.v1.LookupStep.Type type = 1;
    */
   type: LookupStep_Type;
 
   /**
+   * Peer id of who was asked.
+   *
    * @generated from field: string peer = 2;
    */
   peer: string;
@@ -716,13 +834,15 @@ export type LookupStep = Message<"kadmium.v1.LookupStep"> & {
   tookMs: number;
 
   /**
-   * Contacts in the answer, and how many of them were new.
+   * Contacts in the answer.
    *
    * @generated from field: uint32 contacts = 7;
    */
   contacts: number;
 
   /**
+   * How many of them were new.
+   *
    * @generated from field: uint32 added = 8;
    */
   added: number;
@@ -757,6 +877,8 @@ export const LookupStepSchema: GenMessage<LookupStep> = /*@__PURE__*/
   messageDesc(file_kadmium_v1_kadmium, 18);
 
 /**
+ * What happened to the request.
+ *
  * @generated from enum kadmium.v1.LookupStep.Type
  */
 export const LookupStep_Type = {
@@ -782,6 +904,8 @@ export const LookupStep_Type = {
 } as const;
 
 /**
+ * What happened to the request.
+ *
  * @generated from enum kadmium.v1.LookupStep.Type
  */
 export type LookupStep_Type = (typeof LookupStep_Type)[keyof typeof LookupStep_Type] | UnknownEnum;
@@ -793,6 +917,8 @@ export const LookupStep_TypeSchema: GenEnum<LookupStep_Type> = /*@__PURE__*/
   enumDesc(file_kadmium_v1_kadmium, 18, 0);
 
 /**
+ * What a lookup found.
+ *
  * @generated from message kadmium.v1.LookupResult
  */
 export type LookupResult = Message<"kadmium.v1.LookupResult"> & {
@@ -811,26 +937,36 @@ export type LookupResult = Message<"kadmium.v1.LookupResult"> & {
   target: string;
 
   /**
+   * Whether the k closest that are known have answered; otherwise its time was over first.
+   *
    * @generated from field: bool complete = 3;
    */
   complete: boolean;
 
   /**
+   * Hops from this peer to the nearest of them; 1: it stands in our own table.
+   *
    * @generated from field: uint32 hops = 4;
    */
   hops: number;
 
   /**
+   * Requests that it sent to other peers.
+   *
    * @generated from field: uint32 requests = 5;
    */
   requests: number;
 
   /**
+   * Requests that failed.
+   *
    * @generated from field: uint32 failures = 6;
    */
   failures: number;
 
   /**
+   * How long it took, in milliseconds.
+   *
    * @generated from field: double duration_ms = 7;
    */
   durationMs: number;
@@ -844,20 +980,28 @@ export const LookupResultSchema: GenMessage<LookupResult> = /*@__PURE__*/
   messageDesc(file_kadmium_v1_kadmium, 19);
 
 /**
+ * A peer close to the target.
+ *
  * @generated from message kadmium.v1.ClosestPeer
  */
 export type ClosestPeer = Message<"kadmium.v1.ClosestPeer"> & {
   /**
+   * Peer id.
+   *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
+   * Multiaddrs at which it can be reached.
+   *
    * @generated from field: repeated string addresses = 2;
    */
   addresses: string[];
 
   /**
+   * Leading bits that its point of the keyspace shares with the target.
+   *
    * @generated from field: uint32 prefix_length = 3;
    */
   prefixLength: number;
@@ -878,6 +1022,8 @@ export const ClosestPeerSchema: GenMessage<ClosestPeer> = /*@__PURE__*/
   messageDesc(file_kadmium_v1_kadmium, 20);
 
 /**
+ * Asks for nothing in particular.
+ *
  * @generated from message kadmium.v1.StatusRequest
  */
 export type StatusRequest = Message<"kadmium.v1.StatusRequest"> & {
@@ -891,15 +1037,21 @@ export const StatusRequestSchema: GenMessage<StatusRequest> = /*@__PURE__*/
   messageDesc(file_kadmium_v1_kadmium, 21);
 
 /**
+ * How the peer is.
+ *
  * @generated from message kadmium.v1.StatusResponse
  */
 export type StatusResponse = Message<"kadmium.v1.StatusResponse"> & {
   /**
+   * Peer id.
+   *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
+   * Multiaddrs at which others reach it.
+   *
    * @generated from field: repeated string addresses = 2;
    */
   addresses: string[];
@@ -912,6 +1064,8 @@ export type StatusResponse = Message<"kadmium.v1.StatusResponse"> & {
   mode: string;
 
   /**
+   * Since it was started.
+   *
    * @generated from field: double uptime_ms = 4;
    */
   uptimeMs: number;
@@ -924,31 +1078,43 @@ export type StatusResponse = Message<"kadmium.v1.StatusResponse"> & {
   contacts: number;
 
   /**
+   * Buckets that hold contacts.
+   *
    * @generated from field: uint32 buckets = 6;
    */
   buckets: number;
 
   /**
+   * Open connections of libp2p.
+   *
    * @generated from field: uint32 connections = 7;
    */
   connections: number;
 
   /**
+   * Values held, tombstones among them.
+   *
    * @generated from field: uint32 records = 8;
    */
   records: number;
 
   /**
+   * What they take, in bytes.
+   *
    * @generated from field: uint64 record_bytes = 9;
    */
   recordBytes: bigint;
 
   /**
+   * CIDs of which providers are known here.
+   *
    * @generated from field: uint32 provider_keys = 10;
    */
   providerKeys: number;
 
   /**
+   * Operations under way.
+   *
    * @generated from field: uint32 operations = 11;
    */
   operations: number;
@@ -961,6 +1127,8 @@ export type StatusResponse = Message<"kadmium.v1.StatusResponse"> & {
   networkSize: number;
 
   /**
+   * Whether nothing is wrong.
+   *
    * @generated from field: bool healthy = 13;
    */
   healthy: boolean;
@@ -973,21 +1141,29 @@ export type StatusResponse = Message<"kadmium.v1.StatusResponse"> & {
   problems: string[];
 
   /**
+   * Version of Kadmium.
+   *
    * @generated from field: string version = 15;
    */
   version: string;
 
   /**
+   * Protocol id, which names the network.
+   *
    * @generated from field: string protocol = 16;
    */
   protocol: string;
 
   /**
+   * Peers that hold a value, and contacts in a bucket.
+   *
    * @generated from field: uint32 k = 17;
    */
   k: number;
 
   /**
+   * Requests that a lookup has under way at once.
+   *
    * @generated from field: uint32 alpha = 18;
    */
   alpha: number;
@@ -1015,6 +1191,8 @@ export const StatusResponseSchema: GenMessage<StatusResponse> = /*@__PURE__*/
   messageDesc(file_kadmium_v1_kadmium, 22);
 
 /**
+ * Asks for nothing in particular.
+ *
  * @generated from message kadmium.v1.PeersRequest
  */
 export type PeersRequest = Message<"kadmium.v1.PeersRequest"> & {
@@ -1028,10 +1206,14 @@ export const PeersRequestSchema: GenMessage<PeersRequest> = /*@__PURE__*/
   messageDesc(file_kadmium_v1_kadmium, 23);
 
 /**
+ * The contacts in the routing table.
+ *
  * @generated from message kadmium.v1.PeersResponse
  */
 export type PeersResponse = Message<"kadmium.v1.PeersResponse"> & {
   /**
+   * In the order of the buckets, farthest first.
+   *
    * @generated from field: repeated kadmium.v1.Peer peers = 1;
    */
   peers: Peer[];
@@ -1045,15 +1227,21 @@ export const PeersResponseSchema: GenMessage<PeersResponse> = /*@__PURE__*/
   messageDesc(file_kadmium_v1_kadmium, 24);
 
 /**
+ * A contact in the routing table.
+ *
  * @generated from message kadmium.v1.Peer
  */
 export type Peer = Message<"kadmium.v1.Peer"> & {
   /**
+   * Peer id.
+   *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
+   * Multiaddrs at which it can be reached.
+   *
    * @generated from field: repeated string addresses = 2;
    */
   addresses: string[];
@@ -1080,6 +1268,8 @@ export type Peer = Message<"kadmium.v1.Peer"> & {
   failures: number;
 
   /**
+   * Whether a connection is open.
+   *
    * @generated from field: bool connected = 6;
    */
   connected: boolean;
@@ -1100,6 +1290,8 @@ export const PeerSchema: GenMessage<Peer> = /*@__PURE__*/
   messageDesc(file_kadmium_v1_kadmium, 25);
 
 /**
+ * Asks for nothing in particular.
+ *
  * @generated from message kadmium.v1.TableRequest
  */
 export type TableRequest = Message<"kadmium.v1.TableRequest"> & {
@@ -1113,20 +1305,28 @@ export const TableRequestSchema: GenMessage<TableRequest> = /*@__PURE__*/
   messageDesc(file_kadmium_v1_kadmium, 26);
 
 /**
+ * The routing table.
+ *
  * @generated from message kadmium.v1.TableResponse
  */
 export type TableResponse = Message<"kadmium.v1.TableResponse"> & {
   /**
+   * Those that hold contacts, farthest first.
+   *
    * @generated from field: repeated kadmium.v1.Bucket buckets = 1;
    */
   buckets: Bucket[];
 
   /**
+   * Contacts that a bucket holds at most.
+   *
    * @generated from field: uint32 k = 2;
    */
   k: number;
 
   /**
+   * The own point of the keyspace, in hexadecimal (40 digits).
+   *
    * @generated from field: string key = 3;
    */
   key: string;
@@ -1140,15 +1340,21 @@ export const TableResponseSchema: GenMessage<TableResponse> = /*@__PURE__*/
   messageDesc(file_kadmium_v1_kadmium, 27);
 
 /**
+ * The contacts that share so many leading bits with the own point of the keyspace.
+ *
  * @generated from message kadmium.v1.Bucket
  */
 export type Bucket = Message<"kadmium.v1.Bucket"> & {
   /**
+   * Leading bits shared.
+   *
    * @generated from field: uint32 prefix_length = 1;
    */
   prefixLength: number;
 
   /**
+   * Its contacts.
+   *
    * @generated from field: repeated kadmium.v1.Peer peers = 2;
    */
   peers: Peer[];
@@ -1169,6 +1375,8 @@ export const BucketSchema: GenMessage<Bucket> = /*@__PURE__*/
   messageDesc(file_kadmium_v1_kadmium, 28);
 
 /**
+ * How many records to tell of.
+ *
  * @generated from message kadmium.v1.RecordsRequest
  */
 export type RecordsRequest = Message<"kadmium.v1.RecordsRequest"> & {
@@ -1188,6 +1396,8 @@ export const RecordsRequestSchema: GenMessage<RecordsRequest> = /*@__PURE__*/
   messageDesc(file_kadmium_v1_kadmium, 29);
 
 /**
+ * What this peer holds.
+ *
  * @generated from message kadmium.v1.RecordsResponse
  */
 export type RecordsResponse = Message<"kadmium.v1.RecordsResponse"> & {
@@ -1214,10 +1424,14 @@ export const RecordsResponseSchema: GenMessage<RecordsResponse> = /*@__PURE__*/
   messageDesc(file_kadmium_v1_kadmium, 30);
 
 /**
+ * A value that this peer holds; the value itself is read by Get.
+ *
  * @generated from message kadmium.v1.HeldRecord
  */
 export type HeldRecord = Message<"kadmium.v1.HeldRecord"> & {
   /**
+   * The full key.
+   *
    * @generated from field: string key = 1;
    */
   key: string;
@@ -1238,6 +1452,8 @@ export type HeldRecord = Message<"kadmium.v1.HeldRecord"> & {
   origin: string;
 
   /**
+   * Length of the value as it is held, its envelope included.
+   *
    * @generated from field: uint32 value_bytes = 4;
    */
   valueBytes: number;
@@ -1272,6 +1488,8 @@ export const HeldRecordSchema: GenMessage<HeldRecord> = /*@__PURE__*/
   messageDesc(file_kadmium_v1_kadmium, 31);
 
 /**
+ * From when on to tell.
+ *
  * @generated from message kadmium.v1.ActivityRequest
  */
 export type ActivityRequest = Message<"kadmium.v1.ActivityRequest"> & {
@@ -1291,10 +1509,14 @@ export const ActivityRequestSchema: GenMessage<ActivityRequest> = /*@__PURE__*/
   messageDesc(file_kadmium_v1_kadmium, 32);
 
 /**
+ * What the peer did of late.
+ *
  * @generated from message kadmium.v1.ActivityResponse
  */
 export type ActivityResponse = Message<"kadmium.v1.ActivityResponse"> & {
   /**
+   * Length of an interval.
+   *
    * @generated from field: uint32 interval_ms = 1;
    */
   intervalMs: number;
@@ -1315,6 +1537,8 @@ export const ActivityResponseSchema: GenMessage<ActivityResponse> = /*@__PURE__*
   messageDesc(file_kadmium_v1_kadmium, 33);
 
 /**
+ * What the peer did in one interval.
+ *
  * @generated from message kadmium.v1.ActivityInterval
  */
 export type ActivityInterval = Message<"kadmium.v1.ActivityInterval"> & {
@@ -1333,11 +1557,15 @@ export type ActivityInterval = Message<"kadmium.v1.ActivityInterval"> & {
   sent: number;
 
   /**
+   * Answered in this interval.
+   *
    * @generated from field: uint32 answered = 3;
    */
   answered: number;
 
   /**
+   * Failed in this interval.
+   *
    * @generated from field: uint32 failed = 4;
    */
   failed: number;
@@ -1350,6 +1578,8 @@ export type ActivityInterval = Message<"kadmium.v1.ActivityInterval"> & {
   received: number;
 
   /**
+   * Of these, the ones that were refused.
+   *
    * @generated from field: uint32 refused = 6;
    */
   refused: number;
@@ -1377,6 +1607,8 @@ export const ActivityIntervalSchema: GenMessage<ActivityInterval> = /*@__PURE__*
   messageDesc(file_kadmium_v1_kadmium, 34);
 
 /**
+ * The operations of one kind that ended in an interval.
+ *
  * @generated from message kadmium.v1.OperationActivity
  */
 export type OperationActivity = Message<"kadmium.v1.OperationActivity"> & {
@@ -1388,16 +1620,22 @@ export type OperationActivity = Message<"kadmium.v1.OperationActivity"> & {
   kind: string;
 
   /**
+   * Ended with a result.
+   *
    * @generated from field: uint32 done = 2;
    */
   done: number;
 
   /**
+   * Ended with an error.
+   *
    * @generated from field: uint32 failed = 3;
    */
   failed: number;
 
   /**
+   * Of both.
+   *
    * @generated from field: kadmium.v1.Latency duration = 4;
    */
   duration?: Latency | undefined;
@@ -1417,16 +1655,22 @@ export const OperationActivitySchema: GenMessage<OperationActivity> = /*@__PURE_
  */
 export type Latency = Message<"kadmium.v1.Latency"> & {
   /**
+   * How many they are.
+   *
    * @generated from field: uint32 count = 1;
    */
   count: number;
 
   /**
+   * Half of them took no longer.
+   *
    * @generated from field: double p50_ms = 2;
    */
   p50Ms: number;
 
   /**
+   * Of twenty, nineteen took no longer.
+   *
    * @generated from field: double p95_ms = 3;
    */
   p95Ms: number;
