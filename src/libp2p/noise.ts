@@ -5,10 +5,12 @@ import {
   noise as plainNoise,
 } from '@chainsafe/libp2p-noise'
 import type { ConnectionEncrypter, SecuredConnection } from '@libp2p/interface'
+import { noiseCrypto } from './noise-crypto.ts'
 
 /**
- * libp2p's encryption, but the end of what has come so far is no error with a stack trace. The plain one makes one of every
- * chunk that it reads, which takes a tenth of the time of a small request.
+ * libp2p's encryption at less cost: the end of what has come so far is no error with a stack trace, which the plain one makes
+ * of every chunk that it reads (a tenth of the time of a small request), and a cipher is not given its key anew for each
+ * message (two fifths of the time of a request with contacts in its answer).
  *
  * Takes and does what `noise` of `@chainsafe/libp2p-noise` does otherwise.
  */
@@ -16,7 +18,7 @@ export function noise(
   init: NoiseInit = {},
 ): (components: NoiseComponents) => ConnectionEncrypter<NoiseExtensions> {
   return (components) => {
-    const plain = plainNoise(init)(components)
+    const plain = plainNoise({ crypto: noiseCrypto, ...init })(components)
     const secureInbound = plain.secureInbound.bind(plain)
     const secureOutbound = plain.secureOutbound.bind(plain)
     return Object.assign(plain, {

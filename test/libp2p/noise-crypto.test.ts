@@ -1,0 +1,40 @@
+import { asCrypto } from '@chainsafe/libp2p-noise/crypto'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { noiseCrypto } from '../../src/libp2p/noise-crypto.ts'
+
+const { chaCha20Poly1305Encrypt: encrypt, chaCha20Poly1305Decrypt: decrypt } = noiseCrypto
+
+const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length })
+const messages = fc.record({
+  key: bytes(32),
+  nonce: bytes(12),
+  ad: fc.uint8Array({ maxLength: 40 }),
+  plaintext: fc.uint8Array({ maxLength: 1_000 }),
+})
+
+describe('the cipher of noise', () => {
+  it('gives the bytes of another implementation, whatever the size, and takes them back', () => {
+    fc.assert(
+      fc.property(messages, ({ key, nonce, ad, plaintext }) => {
+        const sealed = encrypt(plaintext, nonce, ad, key).subarray()
+        const expected = asCrypto.chaCha20Poly1305Encrypt(plaintext, nonce, ad, key).subarray()
+        expect(Buffer.compare(sealed, expected)).toBe(0)
+        // Twice with one key, as a connection does: its prepared form is used again.
+        expect(Buffer.compare(decrypt(sealed, nonce, ad, key).subarray(), plaintext)).toBe(0)
+        expect(Buffer.compare(decrypt(expected, nonce, ad, key).subarray(), plaintext)).toBe(0)
+      }),
+    )
+  })
+
+  it('refuses a message of which a bit was changed', () => {
+    fc.assert(
+      fc.property(messages, fc.nat(), ({ key, nonce, ad, plaintext }, place) => {
+        const sealed = new Uint8Array(encrypt(plaintext, nonce, ad, key).subarray())
+        const index = place % sealed.length
+        sealed[index] = (sealed[index] ?? 0) ^ (1 << (place % 8))
+        expect(() => decrypt(sealed, nonce, ad, key)).toThrow(Error)
+      }),
+    )
+  })
+})
