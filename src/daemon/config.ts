@@ -89,6 +89,8 @@ export function resolveConfig(init: ConfigInit): ResolvedConfig {
       take(name, DEFAULTS[name], { source: 'default', place: 'default' })
     }
   }
+  // The rules of the network say so (network-rules.ts): many of IPFS' peers cannot be reached, and must not serve.
+  if (origins.mode?.source === 'default' && config.prefix === 'ipfs') config.mode = 'auto'
   // Every name was given a checked value.
   return { config, origins } as unknown as ResolvedConfig
 }

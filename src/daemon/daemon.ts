@@ -82,7 +82,7 @@ async function startParts(
     listen: config.listen,
     bootstrap: config.bootstrap,
     storage,
-    mode: origins.mode.source === 'default' ? undefined : config.mode,
+    mode: config.mode,
     prefix: config.prefix,
     k: config.k,
     alpha: config.alpha,

@@ -12,25 +12,27 @@ export type RefusalKind =
   | 'not-serving'
   | 'other'
 
-/** How a refusal's text begins, or what stands in it. The first that fits counts. */
-const SIGNS: readonly (readonly [pattern: RegExp, kind: RefusalKind])[] = [
-  [/^invalid: the timestamp lies \d+ ms ahead/, 'clock-skew'],
-  [/^(too-large|invalid|expired|stale|full):/, 'invalid'], // which of these, says the text itself
-  [/^a key of 1 to |^a provider key has /, 'bad-key'],
-  [/^a peer can announce only itself|^a provider needs an address/, 'foreign-provider'],
-  [/^busy: | has no room$| wait for this key$/, 'too-many'],
-  [/answers no requests$|no longer serves$/, 'not-serving'],
-]
-
 /**
  * The kind of a refusal. Its text names sizes, times and peers, which are as many as a stranger likes: as a label of a
  * metric it would grow without end.
  */
 export function refusalKind(refusal: string): RefusalKind {
-  const kind = SIGNS.find(([pattern]) => pattern.test(refusal))?.[1] ?? 'other'
-  if (kind !== 'invalid') return kind
-  return refusal.slice(0, refusal.indexOf(':')) as RefusalKind // one of the codes of the pattern
+  return SIGNS.find(([sign]) => sign.test(refusal))?.[1] ?? 'other'
 }
+
+/** What shows a refusal's kind. The first that fits counts. */
+const SIGNS: readonly (readonly [sign: RegExp, kind: RefusalKind])[] = [
+  [/^invalid: the timestamp lies \d+ ms ahead/, 'clock-skew'],
+  [/^invalid:/, 'invalid'],
+  [/^too-large:/, 'too-large'],
+  [/^expired:/, 'expired'],
+  [/^stale:/, 'stale'],
+  [/^full:/, 'full'],
+  [/^a key of 1 to |^a provider key has /, 'bad-key'],
+  [/^a peer can announce only itself|^a provider needs an address/, 'foreign-provider'],
+  [/^busy: | has no room$| wait for this key$/, 'too-many'],
+  [/answers no requests$|no longer serves$/, 'not-serving'],
+]
 
 /** Every kind there is. */
 export const REFUSAL_KINDS: readonly RefusalKind[] = Object.keys({

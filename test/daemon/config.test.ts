@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { type Config, configPath, resolveConfig } from '../../src/daemon/config.ts'
+import { protocolOf, rulesOf } from '../../src/libp2p/network-rules.ts'
 import { figuresOf, Running, read } from './running.ts'
 
 const running = new Running()
@@ -59,6 +60,15 @@ describe('a setting', () => {
   ])('is refused with what it must be, for %s=%s', (variable, text, message) => {
     expect(() => resolved({ environment: { [variable]: text } })).toThrow(message)
   })
+
+  it.each(['kadmium', 'ipfs', 'ipfs/lan'])(
+    'mode is by default what the rules of the network say: %s',
+    (prefix) => {
+      const { mode } = rulesOf(protocolOf(prefix), {})
+      expect(resolved({ flags: { prefix } }).config.mode).toBe(mode)
+      expect(resolved({ flags: { prefix }, file: { mode: 'client' } }).config.mode).toBe('client')
+    },
+  )
 
   it('of the wrong type in the file is refused, and the file named', () => {
     expect(() => resolved({ file: { k: '20' } })).toThrow(`${configPath(folder)}: \`k\` must be`)

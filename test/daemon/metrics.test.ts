@@ -1,9 +1,12 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { ApiPeer } from '../../src/api/peer.ts'
 import { RemotePeer } from '../../src/api/remote-peer.ts'
+import { KadmiumError } from '../../src/core/errors.ts'
 import type { DhtEvent } from '../../src/core/events.ts'
 import type { Daemon } from '../../src/daemon/daemon.ts'
+import { MeteredPeer } from '../../src/daemon/metered-peer.ts'
 import { EventMetrics } from '../../src/daemon/metrics.ts'
 import { Growth, type MetricsRegistrar, Tally } from '../../src/daemon/metrics-registrar.ts'
 import { refusalKind } from '../../src/daemon/refusals.ts'
@@ -73,6 +76,18 @@ describe('the metrics of a daemon', () => {
     const help = body.split('\n').filter((line) => line.startsWith('# HELP kadmium_'))
     expect(help.length).toBeGreaterThan(30)
     expect(help.filter((line) => !/^# HELP \w+ [A-Z1].+ .+\.$|kad status/.test(line))).toEqual([])
+  })
+
+  it('are written as Prometheus reads them: each series once, below its type', async () => {
+    const { body } = await read(socketOf(daemon), '/metrics')
+    expect(faultsOf(body)).toEqual([])
+    expect(faultsOf('up 1\n# TYPE up gauge\nup 1\nup 2\nup{a=1} 1\nup{a="1"} x\n')).toEqual([
+      'before its type: up 1',
+      'twice: up 1',
+      'twice: up 2',
+      'no series: up{a=1} 1',
+      'no series: up{a="1"} x',
+    ])
   })
 
   it('want the token over TCP, as calls do, and count whoever has none', async () => {
@@ -150,6 +165,44 @@ describe('what is counted of events', () => {
   })
 })
 
+describe('the calls of the API', () => {
+  it('are told of with what became of them; a watch when its reader leaves it', async () => {
+    const heard: unknown[][] = []
+    const peer: Pick<ApiPeer, 'status' | 'get' | 'watch'> = {
+      status: () => Promise.reject(new Error('the caller has left')),
+      get: () => Promise.reject(new KadmiumError('ERR_NOT_FOUND', 'nobody holds it')),
+      watch: async function* () {
+        yield await Promise.resolve({
+          type: 'gap',
+          key: 'k',
+          missed: 1,
+          reason: 'overrun',
+        } as const)
+        yield await Promise.resolve({
+          type: 'gap',
+          key: 'k',
+          missed: 2,
+          reason: 'overrun',
+        } as const)
+      },
+    }
+    // The part that is called here.
+    const metered = new MeteredPeer(peer as ApiPeer, (...call) => heard.push(call))
+    await expect(metered.get('k', {})).rejects.toThrow('nobody holds it')
+    await expect(metered.status()).rejects.toThrow('has left')
+    for await (const event of metered.watch('k', {})) {
+      expect(event).toMatchObject({ missed: 1 })
+      expect(heard).toHaveLength(2)
+      break
+    }
+    expect(heard).toEqual([
+      ['get', 'ERR_NOT_FOUND'],
+      ['status', 'ABORTED'],
+      ['watch', undefined],
+    ])
+  })
+})
+
 describe('a tally', () => {
   it('tells of each thing once, and of what did not happen as zero', () => {
     const tally = new Tally<'a' | 'b'>(['a', 'b'])
@@ -165,6 +218,28 @@ describe('a tally', () => {
     expect([5, 7, 7, 3].map((total) => growth.by(total))).toEqual([5, 2, 0, 3])
   })
 })
+
+/** What Prometheus would not take of a page. */
+function faultsOf(page: string): string[] {
+  const families = new Set<string>()
+  const seen = new Set<string>()
+  return page.split('\n').flatMap((line) => {
+    const [, typed] = /^# TYPE (\w+) (?:counter|gauge|histogram|summary)$/.exec(line) ?? []
+    if (typed !== undefined) families.add(typed)
+    if (typed !== undefined || line === '' || line.startsWith('# HELP ')) return []
+    const [, series, name = ''] = SERIES.exec(line) ?? []
+    if (series === undefined) return [`no series: ${line}`]
+    const isTwice = seen.has(series)
+    seen.add(series)
+    if (isTwice) return [`twice: ${line}`]
+    const family = name.replace(/_(bucket|sum|count)$/, '')
+    return families.has(name) || families.has(family) ? [] : [`before its type: ${line}`]
+  })
+}
+
+/** A line of the page: a series, which begins with its name, and a number. */
+const SERIES =
+  /^((\w+)(?:\{\w+="[^"\\]*"(?:,\w+="[^"\\]*")*\})?) -?(?:[\d.]+(?:e[+-]?\d+)?|\+?Inf|NaN)$/i
 
 function bearing(given: string): Record<string, string> {
   return { authorization: `Bearer ${given}` }
