@@ -48,15 +48,17 @@ await draw('alpha-latency', {
 })
 await draw('alpha-recall', {
   name: 'recall',
-  title: 'Recall of the 20 closest',
+  title: 'The closest that were missed',
   kind: 'line',
   x: { label: 'alpha', unit: '' },
-  y: { label: 'recall', unit: 'share' },
+  y: { label: 'of the 20 closest missed', unit: '%' },
   series: alphaSeries(({ timeouts, dead, contacts }) =>
     timeouts === 'adaptive' ? `answers of ${contacts}, ${percent(dead)} dead` : undefined,
   ).map(({ name, points }) => ({
     name,
-    points: points.map((p) => [Number(p.options.alpha), figureOf(p, 'recall')] as const),
+    points: points.map(
+      (p) => [Number(p.options.alpha), (1 - figureOf(p, 'recall')) * 100] as const,
+    ),
   })),
 })
 

@@ -31,7 +31,7 @@ const CONFIG = {
     titleFontSize: 12,
     titleFontWeight: 'normal',
   },
-  legend: { labelColor: INK, labelFontSize: 12, orient: 'top' },
+  legend: { labelColor: INK, labelFontSize: 12, labelLimit: 0, orient: 'top', columns: 2 },
 } as const
 
 function specOf({ kind, x, y, series }: Plot, width: number, height: number): TopLevelSpec {
