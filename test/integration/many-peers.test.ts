@@ -13,7 +13,7 @@ describe('64 peers over TCP', () => {
 
   beforeAll(async () => {
     peers = await startPeers(PEERS)
-  }, 60_000)
+  }, 120_000) // some 2,000 handshakes
 
   afterAll(() => stopPeers(peers))
 
