@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { generatedFingerprints, NOTES } from '../../scripts/generated-fingerprints.ts'
+import { generatedFingerprints, NOTES } from '../../src/api/generate/fingerprints.ts'
 
 /** A declaration in a .proto file, on a line of its own. */
 const DECLARATION =

@@ -10,7 +10,7 @@ import { resolve } from 'node:path'
 const PACKAGES = ['typedoc@0.28.20', 'typescript@6.0.3']
 
 const packages = PACKAGES.map((name) => `--package=${name}`)
-const exec = ['exec', '--yes', ...packages, '--', 'typedoc', '--options', 'scripts/typedoc.json']
+const exec = ['exec', '--yes', ...packages, '--', 'typedoc', '--options', 'bin/typedoc.json']
 const run = spawnSync('npm', exec, {
   cwd: resolve(import.meta.dirname, '..'),
   stdio: 'inherit',

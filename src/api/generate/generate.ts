@@ -7,11 +7,11 @@
 import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { generatedFingerprints, NOTES } from './generated-fingerprints.ts'
+import { generatedFingerprints, NOTES } from './fingerprints.ts'
 
 const BUF = '@bufbuild/buf@1.75.0'
 
-const root = resolve(import.meta.dirname, '..')
+const root = resolve(import.meta.dirname, '../../..')
 const exec = ['exec', '--yes', `--package=${BUF}`, '--', 'buf', 'generate']
 const run = spawnSync('npm', exec, {
   cwd: join(root, 'src/api/generate'),
