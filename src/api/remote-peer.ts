@@ -212,7 +212,16 @@ export class RemotePeer implements ApiPeer {
     const own = toKadmiumError(error)
     if (own !== undefined) return own
     if (!(error instanceof ConnectError)) return error
-    if (hasCode(error.cause, 'ENOENT')) return this.#noDaemon(error)
+    const fault = systemCodeOf(error.cause)
+    if (fault === 'EACCES' || fault === 'EPERM') {
+      return new KadmiumError(
+        'ERR_INVALID_OPTION',
+        `the socket ${this.#where} is for the user who runs the daemon: act as that user, or name an API on TCP and its token`,
+        { cause: error },
+      )
+    }
+    // No socket, nobody at it, or a daemon that ended between two calls.
+    if (fault !== undefined && UNREACHABLE.has(fault)) return this.#noDaemon(error)
     switch (error.code) {
       case Code.Unauthenticated:
         return new KadmiumError(
@@ -238,8 +247,12 @@ export class RemotePeer implements ApiPeer {
   }
 }
 
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code
+const UNREACHABLE: ReadonlySet<string> = new Set(['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE'])
+
+/** The code of an error of the operating system, such as `ENOENT`. */
+function systemCodeOf(error: unknown): string | undefined {
+  if (!(error instanceof Error && 'code' in error)) return undefined
+  return typeof error.code === 'string' ? error.code : undefined
 }
 
 function callOf(signal: AbortSignal | undefined): { signal?: AbortSignal } {
