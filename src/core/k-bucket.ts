@@ -32,7 +32,9 @@ export class KBucket {
   probingUntil: Instant | undefined = undefined
 
   #contacts: Contact[] = []
-  #seenAt: Instant[] = []
+  /** Made when times differ for the first time: until then all were seen at `#allSeenAt`. */
+  #seenAt: Instant[] | undefined
+  #allSeenAt: Instant = 0
   #failures: number[] | undefined
   #failedAt: Instant[] | undefined
   #stale = 0
@@ -73,7 +75,7 @@ export class KBucket {
   }
 
   seenAt(index: number): Instant {
-    return this.#seenAt[index] as Instant // as in `at`
+    return this.#seenAt?.[index] ?? this.#allSeenAt
   }
 
   /** Failed requests in a row. */
@@ -98,13 +100,13 @@ export class KBucket {
   /** Fills an empty bucket with contacts, longest known first. */
   fill(contacts: readonly Contact[], seenAt: Instant): void {
     this.#contacts = contacts.slice() // of exact size, whatever room the given one has
-    this.#seenAt = contacts.map(() => seenAt)
+    this.#allSeenAt = seenAt
   }
 
   add(contact: Contact, seenAt: Instant): void {
     // concat, not push: push over-allocates by half.
+    this.#seenAt = this.#times().concat(seenAt)
     this.#contacts = this.#contacts.concat(contact)
-    this.#seenAt = this.#seenAt.concat(seenAt)
     this.#failures?.push(0)
     this.#failedAt?.push(-Infinity)
   }
@@ -113,7 +115,7 @@ export class KBucket {
     const removed = this.at(index)
     if (this.isStale(index)) this.#stale--
     this.#contacts.splice(index, 1)
-    this.#seenAt.splice(index, 1)
+    this.#seenAt?.splice(index, 1)
     this.#failures?.splice(index, 1)
     this.#failedAt?.splice(index, 1)
     return removed
@@ -122,6 +124,7 @@ export class KBucket {
   /** The contact was heard of from itself; `contact` may carry new addresses. */
   seen(index: number, contact: Contact, now: Instant): void {
     this.#contacts[index] = contact
+    this.#seenAt ??= this.#times()
     this.#seenAt[index] = now
   }
 
@@ -241,6 +244,10 @@ export class KBucket {
     this.#replacements?.splice(index, 1)
     if (this.#replacements?.length === 0) this.#replacements = undefined
     return true
+  }
+
+  #times(): Instant[] {
+    return this.#seenAt ?? this.#contacts.map(() => this.#allSeenAt)
   }
 
   #retryAt(index: number): Instant {
