@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import manifest from '../../package.json' with { type: 'json' }
@@ -43,7 +43,8 @@ beforeAll(async () => {
   for (const name of names) {
     const help = (await kad([name, '--help'])).stdout.toString()
     // Asked of a command that it does not know, it shows the help of all.
-    if (help.startsWith(`Usage: kad ${name} `)) helps.set(name, help)
+    if (help.startsWith(`Usage: kad ${name} `))
+      helps.set(name, help + (await helpBelow(name, help)))
   }
 }, 60_000)
 
@@ -84,6 +85,16 @@ describe('the README', () => {
     expect(wrong).toEqual([])
   })
 
+  it('shows the examples that it names as they are in their files', () => {
+    const folder = resolve(root, 'test/examples')
+    const changed = readdirSync(folder).filter((name) => {
+      // Without the comment at the head, which tells what the README tells around it.
+      const program = readFileSync(resolve(folder, name), 'utf8').replace(/^(\/\/.*\n)+\n/, '')
+      return readme.includes(`\`${name}\``) && !readme.includes(program)
+    })
+    expect(changed).toEqual([])
+  })
+
   it('names npm scripts that there are', () => {
     const named = [...readme.matchAll(/npm (?:run )?(test|(?<=run )[\w:]+)/g)].map(
       ([, name]) => name,
@@ -98,6 +109,14 @@ describe('the README', () => {
     expect(links.filter((path) => !existsSync(resolve(root, path)))).toEqual([])
   })
 })
+
+/** The help of the commands of a command, of which `kad config show` is one. */
+async function helpBelow(name: string, help: string): Promise<string> {
+  const below = /^Commands:\n([\s\S]*?)\n\n/m.exec(help)?.[1] ?? ''
+  const names = [...below.matchAll(/^ {2}(\w+)/gm)].map(([, found = '']) => found)
+  const ran = await Promise.all(names.map((found) => kad([name, found, '--help'])))
+  return ran.map(({ stdout }) => stdout.toString()).join('')
+}
 
 /** Commands in the README: in code spans, in `sh` blocks, and in tables, where the options stand in the second column. */
 function shownCommands(): Shown[] {
