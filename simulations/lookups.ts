@@ -29,7 +29,7 @@ export async function measureLookups(
 ): Promise<LookupSample[]> {
   const { sim, options } = world
   const random = new SeededRandom(sim.seed, purpose)
-  const closest = options.beta === 0 ? options.k : options.beta
+  const closest = options.beta === 0 ? undefined : options.beta
   const samples: LookupSample[] = []
   for (let done = 0; done < count; done += AT_ONCE) {
     const group = Array.from({ length: Math.min(AT_ONCE, count - done) }, () =>
@@ -43,12 +43,12 @@ export async function measureLookups(
   return samples
 }
 
-/** One lookup of the `count` closest, held against the truth: those who were there from its beginning to its end. */
+/** One lookup of the `count` closest, or of the k closest, held against the truth: those who were there from its beginning to its end. */
 export async function lookUp(
   sim: Simulator,
   peer: SimPeer,
   preimage: Uint8Array,
-  count: number = sim.options.k,
+  count?: number,
 ): Promise<LookupSample> {
   const { node } = peer
   if (node === undefined) throw new Error(`${peer.contact.id} is down`)

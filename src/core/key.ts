@@ -47,9 +47,12 @@ export function compareDistance(target: Key, a: Key, b: Key): number {
  * The first four bytes of a key as a signed 32-bit number. Random keys that differ do so here, all but one in 2^32: to
  * compare these first spares the look at the bytes, which in a large table lie in memory that no cache holds.
  */
-export function headOf(key: Key): number {
+export function headOf(key: Key, at = 0): number {
   return (
-    ((key[0] ?? 0) << 24) | ((key[1] ?? 0) << 16) | ((key[2] ?? 0) << 8) | (key[3] ?? 0) // tests have shorter keys
+    ((key[at] ?? 0) << 24) | // tests have shorter keys
+    ((key[at + 1] ?? 0) << 16) |
+    ((key[at + 2] ?? 0) << 8) |
+    (key[at + 3] ?? 0)
   )
 }
 

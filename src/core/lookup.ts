@@ -86,6 +86,8 @@ export class Lookup implements Operation<LookupResult> {
   #failures = 0
   /** How many of the closest in the own table were candidates so far. */
   #seeded: number
+  /** What requests say is known; made anew after each answer and failure. */
+  #known: readonly number[] | undefined
   #result: LookupResult | undefined
 
   constructor(init: LookupInit) {
@@ -135,11 +137,13 @@ export class Lookup implements Operation<LookupResult> {
       if (this.#hear(contact, candidate.depth + 1) === 0) nearer = true
     }
     this.#answersWithoutProgress = nearer ? 0 : this.#answersWithoutProgress + 1
+    this.#known = undefined
   }
 
   onFailure(from: Contact, failure: RpcFailure, _now: Instant): void {
     const candidate = this.#takeBack(from)
     if (candidate === undefined) return
+    this.#known = undefined
     const isAlive = candidate.isEarly && failure.type === 'refused'
     candidate.state = isAlive ? 'unasked' : 'failed'
     if (isAlive) return
@@ -173,7 +177,9 @@ export class Lookup implements Operation<LookupResult> {
 
   #ask(candidate: Candidate, now: Instant, isEarly: boolean): Step<LookupResult> {
     const { timing, early, deadline } = this.#init
-    const request = isEarly && early !== undefined ? early.request : this.#init.request
+    const request = this.#request(
+      isEarly && early !== undefined ? early.request : this.#init.request,
+    )
     candidate.state = 'waiting'
     candidate.slowAt = now + timing.slowAfterMs(candidate.contact)
     candidate.isEarly = isEarly
@@ -185,6 +191,26 @@ export class Lookup implements Operation<LookupResult> {
       request,
       deadline: Math.min(deadline, now + timing.timeoutMs(candidate.contact)),
     }
+  }
+
+  /**
+   * The request, saying whom its answer need not name. Who was only named by others is not among them: another referrer may
+   * know a better address.
+   */
+  #request(bare: RpcRequest): RpcRequest {
+    if (bare.type === 'ping' || bare.type === 'watch') return bare
+    this.#known ??= this.#headsOfKnown()
+    return { ...bare, known: this.#known }
+  }
+
+  #headsOfKnown(): readonly number[] {
+    const heads: number[] = []
+    for (const { contact, state, depth, unreached } of this.#candidates.list) {
+      const isKnown = state === 'unasked' ? depth === 1 : state !== 'failed' || !unreached
+      if (isKnown) heads.push(contact.head)
+      if (heads.length === CONTACTS_PER_RESPONSE_MAX) break
+    }
+    return heads
   }
 
   /** The candidate whose request has ended; it counts no longer. */

@@ -12,14 +12,23 @@ export interface WatchCursor {
 }
 
 /**
+ * What a request that asks for contacts may say of those that the asker has heard of: the answer leaves them out, but for the
+ * nearest (Kadmium's field 104).
+ */
+export interface Hearing {
+  /** The `head` of each contact known; at most `CONTACTS_PER_RESPONSE_MAX`. */
+  readonly known?: readonly number[]
+}
+
+/**
  * The requests of the protocol. `key` is the preimage that travels; `target` is its point in the keyspace, computed by
  * whoever makes the request object (the caller, or the codec on arrival) and never sent.
  */
 export type RpcRequest =
   | { readonly type: 'ping' }
-  | { readonly type: 'find-node'; readonly key: Uint8Array; readonly target: Key }
-  | { readonly type: 'get-value'; readonly key: Uint8Array; readonly target: Key }
-  | {
+  | (Hearing & { readonly type: 'find-node'; readonly key: Uint8Array; readonly target: Key })
+  | (Hearing & { readonly type: 'get-value'; readonly key: Uint8Array; readonly target: Key })
+  | (Hearing & {
       readonly type: 'put-value'
       readonly key: Uint8Array
       readonly target: Key
@@ -28,16 +37,16 @@ export type RpcRequest =
       readonly tellCloser?: boolean
       /** Compare-and-set: refused as stale by a holder whose version of the key is another (Kadmium's field 103). */
       readonly ifVersion?: number
-    }
-  | {
+    })
+  | (Hearing & {
       readonly type: 'add-provider'
       readonly key: Uint8Array
       readonly target: Key
       readonly providers: readonly Contact[]
       /** As for put-value. */
       readonly tellCloser?: boolean
-    }
-  | { readonly type: 'get-providers'; readonly key: Uint8Array; readonly target: Key }
+    })
+  | (Hearing & { readonly type: 'get-providers'; readonly key: Uint8Array; readonly target: Key })
   | {
       /** Kadmium's own: tell me the next values of the key (subscriptions.ts). Answered late, so never pipelined. */
       readonly type: 'watch'

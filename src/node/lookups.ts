@@ -73,7 +73,8 @@ export class Lookups {
     const now = ports.clock.now()
     const count = given.count ?? options.k
     table.touched(target, now)
-    const known = table.closest(target, count)
+    // As many as an answer names: what is known need not be told (message.ts, Hearing).
+    const known = table.closest(target, Math.max(count, options.contactsPerResponse))
     return {
       target,
       selfKey: this.#init.self().key,
@@ -112,7 +113,7 @@ export class Lookups {
     const target = keyFromDigest(ports.hash(key))
     const startedAt = ports.clock.now()
     const init = this.prepare({ type: 'find-node', key, target }, { timeoutMs })
-    const lookup = new Lookup({ ...init, answersWanted: count })
+    const lookup = new Lookup(given.count === undefined ? init : { ...init, answersWanted: count })
     const result = await runner.run('find-node', target, lookup, given)
     if (count === options.k) this.#learn(target, result)
     const isAlone = result.requests === 0 && this.#init.isServer() // a network of one

@@ -7,7 +7,7 @@ import {
   REPLICA_RANK_PER_K,
   REQUEST_KEY_BYTES_MAX,
 } from '../core/limits.ts'
-import type { RpcOutcome, RpcRequest, RpcResponse } from '../core/message.ts'
+import type { Hearing, RpcOutcome, RpcRequest, RpcResponse } from '../core/message.ts'
 import type { NodeOptions } from '../core/options.ts'
 import type { Ports, StorageWrite, UnixMs } from '../core/ports.ts'
 import type { ProviderStore } from '../core/provider-store.ts'
@@ -15,8 +15,9 @@ import type { RecordOrigin, ValueRecord } from '../core/record.ts'
 import type { RecordStore } from '../core/record-store.ts'
 import type { RoutingTable } from '../core/routing-table.ts'
 
-type PutRequest = Extract<RpcRequest, { type: 'put-value' }>
-type AddRequest = Extract<RpcRequest, { type: 'add-provider' }>
+type RequestOf<Type extends RpcRequest['type']> = Extract<RpcRequest, { type: Type }>
+type PutRequest = RequestOf<'put-value'>
+type AddRequest = RequestOf<'add-provider'>
 
 /** What the server side decides: the answer, and what must be durable before it is given. */
 export interface Answer {
@@ -55,32 +56,34 @@ export class Server {
       case 'ping':
         return answered({ type: 'ping' })
       case 'find-node':
-        return this.#findNode(from, request.key, request.target)
+        return this.#findNode(from, request)
       case 'get-value':
-        return this.#getValue(from, request.key, request.target)
+        return this.#getValue(from, request)
       case 'put-value':
         return this.#putValue(from, request)
       case 'add-provider':
         return this.#addProvider(from, request)
       case 'get-providers':
-        return this.#getProviders(from, request.key, request.target)
+        return this.#getProviders(from, request)
       default:
         return unreachable(request)
     }
   }
 
-  #findNode(from: Contact, key: Uint8Array, target: Key): Answer {
+  #findNode(from: Contact, request: RequestOf<'find-node'>): Answer {
+    const { key } = request
     if (key.length === 0 || key.length > REQUEST_KEY_BYTES_MAX) {
       return refused(`a key of 1 to ${REQUEST_KEY_BYTES_MAX} bytes is needed`)
     }
-    const closer = this.#closer(from, target)
+    const closer = this.#closer(from, request)
     const self = this.#self()
     // Who asks for exactly this peer wants its addresses (libp2p implementations answer so).
     const isSelf = bytesEqual(key, self.idBytes) && from.id !== self.id
     return answered({ type: 'find-node', closer: isSelf ? [self, ...closer] : closer })
   }
 
-  #getValue(from: Contact, key: Uint8Array, target: Key): Answer {
+  #getValue(from: Contact, request: RequestOf<'get-value'>): Answer {
+    const { key } = request
     if (key.length === 0 || key.length > RECORD_KEY_BYTES_MAX) {
       return refused(`a key of 1 to ${RECORD_KEY_BYTES_MAX} bytes is needed`)
     }
@@ -90,7 +93,7 @@ export class Server {
       stored === undefined
         ? undefined
         : { ...stored.record, ttlMs: remainingLifeMs(stored.expiresAt, now) }
-    return answered({ type: 'get-value', record, closer: this.#closer(from, target) })
+    return answered({ type: 'get-value', record, closer: this.#closer(from, request) })
   }
 
   #putValue(from: Contact, request: PutRequest): Answer {
@@ -130,13 +133,14 @@ export class Server {
       : refused(admission.reason)
   }
 
-  #getProviders(from: Contact, key: Uint8Array, target: Key): Answer {
+  #getProviders(from: Contact, request: RequestOf<'get-providers'>): Answer {
+    const { key } = request
     if (key.length === 0 || key.length > PROVIDER_KEY_BYTES_MAX) {
       return refused(`a provider key has 1 to ${PROVIDER_KEY_BYTES_MAX} bytes`)
     }
     const { clock, random } = this.#ports
     const providers = this.#providers.get(key, clock.wallClock(), random)
-    return answered({ type: 'get-providers', providers, closer: this.#closer(from, target) })
+    return answered({ type: 'get-providers', providers, closer: this.#closer(from, request) })
   }
 
   /**
@@ -152,13 +156,20 @@ export class Server {
     return { origin: 'cached', lifetimeMs: recordLifetimeMs / 2 ** beyond }
   }
 
-  #written(from: Contact, { type, target, tellCloser }: PutRequest | AddRequest): RpcOutcome {
+  #written(from: Contact, request: PutRequest | AddRequest): RpcOutcome {
+    const { type, tellCloser } = request
     if (tellCloser !== true) return { ok: true, response: { type } }
-    return { ok: true, response: { type, closer: this.#closer(from, target) } }
+    return { ok: true, response: { type, closer: this.#closer(from, request) } }
   }
 
-  #closer(from: Contact, target: Key): readonly Contact[] {
-    return this.#table.closest(target, this.#options.contactsPerResponse, from.id)
+  /** The nearest, without whom the asker knows but for the very nearest: no contact at all means that none is known. */
+  #closer(
+    from: Contact,
+    { target, known }: Hearing & { readonly target: Key },
+  ): readonly Contact[] {
+    const closer = this.#table.closest(target, this.#options.contactsPerResponse, from.id)
+    if (known === undefined || known.length === 0) return closer
+    return closer.filter(({ head }, index) => index === 0 || !known.includes(head))
   }
 
   #tellStored(

@@ -1,6 +1,6 @@
 import { unreachable } from '../core/assert.ts'
 import type { Contact } from '../core/contact.ts'
-import { bytesEqual, keyFromDigest } from '../core/key.ts'
+import { bytesEqual, headOf, keyFromDigest } from '../core/key.ts'
 import {
   CONTACTS_PER_RESPONSE_MAX,
   REFUSAL_BYTES_MAX,
@@ -16,6 +16,7 @@ import {
   TAG_IF_VERSION,
   TAG_KADMIUM,
   TAG_KEY,
+  TAG_KNOWN,
   TAG_MISSED,
   TAG_PROVIDERS,
   TAG_RECORD,
@@ -72,22 +73,23 @@ export function decodeRequest(bytes: Uint8Array, context: DecodeContext): Decode
     throw new WireError(`a key of ${key.length} bytes; ${REQUEST_KEY_BYTES_MAX} are allowed`)
   }
   const target = keyFromDigest(context.hash(key))
+  const heard = fields.known === undefined ? {} : { known: fields.known }
   switch (type) {
     case 'find-node':
     case 'get-value':
     case 'get-providers':
-      return { request: { type, key, target }, kadmium }
+      return { request: { type, key, target, ...heard }, kadmium }
     case 'put-value': {
       const { record, version } = fields
       if (record === undefined) throw new WireError('put-value without a record')
       const wish = tellCloser ? { tellCloser } : {}
       const condition = version === undefined ? {} : { ifVersion: version }
-      return { request: { type, key, target, record, ...wish, ...condition }, kadmium }
+      return { request: { type, key, target, record, ...heard, ...wish, ...condition }, kadmium }
     }
     case 'add-provider': {
       const { providers } = fields
       return {
-        request: { type, key, target, providers, ...(tellCloser && { tellCloser }) },
+        request: { type, key, target, providers, ...heard, ...(tellCloser && { tellCloser }) },
         kadmium,
       }
     }
@@ -177,6 +179,7 @@ interface Fields {
   refusal: string | undefined
   kadmium: boolean
   tellCloser: boolean
+  known: readonly number[] | undefined
   /** What `ifVersion` says. */
   version: number | undefined
   cursor: WatchCursor | undefined
@@ -196,6 +199,7 @@ const NO_FIELDS: Fields = {
   refusal: undefined,
   kadmium: false,
   tellCloser: false,
+  known: undefined,
   version: undefined,
   cursor: undefined,
   waitMs: 0,
@@ -238,6 +242,9 @@ function readFields(bytes: Uint8Array, context: DecodeContext, withCloser: boole
       case TAG_PROVIDERS:
         providers ??= new PeerList(context)
         providers.take(reader)
+        break
+      case TAG_KNOWN:
+        fields.known = headsOf(takeView(reader))
         break
       case TAG_REFUSAL:
         fields.refusal = refusalText(takeView(reader))
@@ -300,6 +307,12 @@ function typeOf(number: number): RpcType {
   const type = TYPES.get(number)
   if (type === undefined) throw new WireError(`a message of unknown type ${number}`)
   return type
+}
+
+/** Heads of contacts, as many as are taken; what is left over at the end is none. */
+function headsOf(bytes: Uint8Array): readonly number[] {
+  const count = Math.min(bytes.length >> 2, CONTACTS_PER_RESPONSE_MAX)
+  return Array.from({ length: count }, (_, i) => headOf(bytes, 4 * i))
 }
 
 function takeView(reader: ByteReader): Uint8Array {

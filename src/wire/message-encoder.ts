@@ -1,13 +1,14 @@
 import { unreachable } from '../core/assert.ts'
 import type { Contact } from '../core/contact.ts'
 import { REFUSAL_BYTES_MAX } from '../core/limits.ts'
-import type { RpcOutcome, RpcRequest, RpcResponse, WatchCursor } from '../core/message.ts'
+import type { Hearing, RpcOutcome, RpcRequest, RpcResponse, WatchCursor } from '../core/message.ts'
 import type { ValueRecord } from '../core/record.ts'
 import {
   TAG_CLOSER,
   TAG_IF_VERSION,
   TAG_KADMIUM,
   TAG_KEY,
+  TAG_KNOWN,
   TAG_MISSED,
   TAG_PROVIDERS,
   TAG_RECORD,
@@ -45,18 +46,32 @@ export function encodeRequest(request: RpcRequest, encoding: Encoding = PLAIN): 
     case 'find-node':
     case 'get-value':
     case 'get-providers':
-      return write({ ...NOTHING, type: TYPE_NUMBERS[type], key: request.key }, encoding)
+      return write(
+        { ...NOTHING, ...heardOf(request), type: TYPE_NUMBERS[type], key: request.key },
+        encoding,
+      )
     case 'put-value': {
       const { key, record, tellCloser = false, ifVersion } = request
       const numbers = versionNumber(ifVersion)
       return write(
-        { ...NOTHING, type: TYPE_NUMBERS[type], key, record, tellCloser, numbers },
+        {
+          ...NOTHING,
+          ...heardOf(request),
+          type: TYPE_NUMBERS[type],
+          key,
+          record,
+          tellCloser,
+          numbers,
+        },
         encoding,
       )
     }
     case 'add-provider': {
       const { key, providers, tellCloser = false } = request
-      return write({ ...NOTHING, type: TYPE_NUMBERS[type], key, providers, tellCloser }, encoding)
+      return write(
+        { ...NOTHING, ...heardOf(request), type: TYPE_NUMBERS[type], key, providers, tellCloser },
+        encoding,
+      )
     }
     case 'watch': {
       const { key, cursor, waitMs } = request
@@ -126,6 +141,8 @@ interface Draft {
   readonly providers: readonly Contact[]
   readonly refusal: Uint8Array | undefined
   readonly tellCloser: boolean
+  /** Heads of contacts, four bytes each. */
+  readonly known: readonly number[]
   /** What is said in numbers beside that: tags, of two bytes each, and values. */
   readonly numbers: readonly TaggedNumber[]
 }
@@ -146,6 +163,7 @@ const NOTHING: Omit<Draft, 'type'> = {
   providers: [],
   refusal: undefined,
   tellCloser: false,
+  known: [],
   numbers: [],
 }
 
@@ -153,7 +171,7 @@ const NO_RECORDS: readonly ValueRecord[] = []
 
 /** Measures first, then writes into one buffer of exactly that size. */
 function write(draft: Draft, encoding: Encoding): Uint8Array {
-  const { key, record, refusal } = draft
+  const { key, record, refusal, known } = draft
   const records = record === undefined ? (draft.records ?? NO_RECORDS) : [record]
   let size = draft.type === 0 ? 0 : 2 // proto3 leaves out what is zero
   if (key !== undefined) size += 1 + lengthPrefixedSize(key.length)
@@ -164,6 +182,7 @@ function write(draft: Draft, encoding: Encoding): Uint8Array {
   if (refusal !== undefined) size += 2 + lengthPrefixedSize(refusal.length)
   if (encoding.kadmium) size += 3
   if (draft.tellCloser) size += 3
+  if (known.length > 0) size += 2 + lengthPrefixedSize(4 * known.length)
   for (const [, number] of draft.numbers) size += 2 + varintSize(number)
   const prefix = encoding.framed ? varintSize(size) : 0
   const bytes = new Uint8Array(prefix + size)
@@ -189,6 +208,7 @@ function write(draft: Draft, encoding: Encoding): Uint8Array {
   }
   if (encoding.kadmium) at = writeFlag(bytes, at, TAG_KADMIUM)
   if (draft.tellCloser) at = writeFlag(bytes, at, TAG_TELL_CLOSER)
+  if (known.length > 0) at = writeHeads(bytes, at, known)
   for (const [tag, number] of draft.numbers) {
     at = writeVarint(bytes, writeVarint(bytes, at, tag), number)
   }
@@ -215,6 +235,22 @@ function writeFlag(bytes: Uint8Array, at: number, tag: number): number {
   const position = writeVarint(bytes, at, tag)
   bytes[position] = 1
   return position + 1
+}
+
+function heardOf({ known }: Hearing): Pick<Draft, 'known'> {
+  return { known: known ?? NOTHING.known }
+}
+
+function writeHeads(bytes: Uint8Array, at: number, heads: readonly number[]): number {
+  let position = writeVarint(bytes, writeVarint(bytes, at, TAG_KNOWN), 4 * heads.length)
+  for (const head of heads) {
+    bytes[position] = head >> 24
+    bytes[position + 1] = head >> 16
+    bytes[position + 2] = head >> 8
+    bytes[position + 3] = head
+    position += 4
+  }
+  return position
 }
 
 function peersSize(contacts: readonly Contact[]): number {

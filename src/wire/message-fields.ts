@@ -5,6 +5,7 @@ import type { RpcType } from '../core/message.ts'
  *   MessageType type = 1; bytes key = 2; Record record = 3;
  *   repeated Peer closerPeers = 8; repeated Peer providerPeers = 9; int32 clusterLevelRaw = 10;
  *   string refusal = 100; bool kadmium = 101; bool tellCloser = 102; optional uint64 ifVersion = 103;
+ *   repeated sfixed32 known = 104;
  *   uint32 watchEpoch = 110; uint64 watchSerial = 111; uint32 waitMs = 112; uint64 missed = 113;
  * }
  *
@@ -17,6 +18,8 @@ import type { RpcType } from '../core/message.ts'
  * - `tellCloser`: of a PUT_VALUE or ADD_PROVIDER, that the answer shall bring `closerPeers` as that of FIND_NODE does.
  * - `ifVersion`: of a PUT_VALUE, that it shall be refused unless the version held is this one (0: none is held); of such a
  *   refusal, the version that is held. Who skips it stores unconditionally: others hold no conditional write back.
+ * - `known`: of a request that asks for contacts, whom its sender has heard of, by the first four bytes of each key, most
+ *   significant first: the answer leaves them out, but for the nearest of all. Who skips it names them.
  * - `watchEpoch`, `watchSerial`: a watcher's cursor, in requests and answers of type WATCH (100), which travels by a
  *   protocol of its own; `waitMs` of the request, `missed` of the answer. Its answer may have several records.
  */
@@ -31,6 +34,7 @@ export const TAG_REFUSAL = 802
 export const TAG_KADMIUM = 808
 export const TAG_TELL_CLOSER = 816
 export const TAG_IF_VERSION = 824
+export const TAG_KNOWN = 834
 export const TAG_WATCH_EPOCH = 880
 export const TAG_WATCH_SERIAL = 888
 export const TAG_WAIT_MS = 896

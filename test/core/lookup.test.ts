@@ -252,6 +252,22 @@ describe('Lookup', () => {
     expect(reached?.addresses).toEqual([Uint8Array.of(2)])
   })
 
+  it('says whom it knows, so that answers leave them out, but for whom others may reach better', () => {
+    const [near, far, named] = withBits(0b0000_0001, 0b0000_1000, 0b0000_0011) as [
+      Contact,
+      Contact,
+      Contact,
+    ]
+    const lookup = new Lookup(lookupInit({ seeds: [near, far], alpha: 1, widenTo: 1 }))
+    const knownIn = (step: ReturnType<typeof lookup.next>): readonly number[] | undefined =>
+      step.type === 'send' && 'known' in step.request ? step.request.known : undefined
+    expect(knownIn(lookup.next(0))).toEqual([near.head, far.head])
+    lookup.onResponse(near, { type: 'find-node', closer: [named] }, 1)
+    expect(knownIn(lookup.next(1))).toEqual([near.head, far.head]) // to the one named, of whom others may say more
+    lookup.onFailure(named, { type: 'unreachable' }, 2)
+    expect(knownIn(lookup.next(2))).toEqual([near.head, far.head])
+  })
+
   it('returns exactly the k closest of any honest network with full knowledge near each peer', () => {
     fc.assert(
       fc.property(

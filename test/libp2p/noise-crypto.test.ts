@@ -3,7 +3,10 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { noiseCrypto } from '../../src/libp2p/noise-crypto.ts'
 
-const { chaCha20Poly1305Encrypt: encrypt, chaCha20Poly1305Decrypt: decrypt } = noiseCrypto
+const encrypt: typeof noiseCrypto.chaCha20Poly1305Encrypt = (...args) =>
+  noiseCrypto.chaCha20Poly1305Encrypt(...args)
+const decrypt: typeof noiseCrypto.chaCha20Poly1305Decrypt = (...args) =>
+  noiseCrypto.chaCha20Poly1305Decrypt(...args)
 
 const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length })
 const messages = fc.record({

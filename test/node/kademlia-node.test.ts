@@ -187,6 +187,30 @@ describe('KademliaNode', () => {
     ).rejects.toMatchObject({ code: 'ERR_QUORUM', details: { stored: 1, quorum: 3 } })
   })
 
+  it('leaves out of an answer whom the asker knows, but for the nearest', async () => {
+    const network = new VirtualNetwork()
+    const peers = await network.spawnMany(20, { k: 8 })
+    const [asked, asker] = [at(peers, 0).node, at(peers, 1).node.self]
+    const name = key('somewhere')
+    const target = keyFromDigest(sha256(name))
+    const closerFor = (known?: readonly number[]): readonly Contact[] => {
+      const outcomes: RpcOutcome[] = []
+      const request = { type: 'find-node', key: name, target, ...(known && { known }) } as const
+      asked.answer(asker, request, (outcome) => outcomes.push(outcome))
+      const [outcome] = outcomes
+      return outcome?.ok === true && 'closer' in outcome.response
+        ? (outcome.response.closer ?? [])
+        : []
+    }
+    const all = closerFor()
+    expect(all).toHaveLength(16)
+    const half = all.filter((_, i) => i % 2 === 0)
+    expect(ids(closerFor(half.map(({ head }) => head)))).toEqual(
+      ids(all.filter((_, i) => i === 0 || i % 2 === 1)),
+    )
+    expect(ids(closerFor(all.map(({ head }) => head)))).toEqual(ids(all.slice(0, 1)))
+  })
+
   it('answers nothing as a client, and nobody keeps it in a table', async () => {
     const network = new VirtualNetwork()
     const peers = await network.spawnMany(5)

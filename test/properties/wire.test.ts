@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Contact } from '../../src/core/contact.ts'
+import { headOf } from '../../src/core/key.ts'
 import type { RpcOutcome, RpcRequest, RpcResponse, RpcType } from '../../src/core/message.ts'
 import type { ValueRecord } from '../../src/core/record.ts'
 import { FrameDecoder, frame } from '../../src/wire/framing.ts'
@@ -133,21 +134,24 @@ function requestOf(
 ): RpcRequest {
   const target = sha256(key).slice(0, 20)
   if (type === 'ping') return { type }
+  // Half say whom they know.
+  const heads = [headOf(target), headOf(target, 4), -1, 0, 2 ** 31 - 1, -(2 ** 31)]
+  const hearing = (target[2] ?? 0) < 128 ? { known: heads } : {}
   // Half of the writes ask for contacts.
   const wish = (target[0] ?? 0) < 128 ? { tellCloser: true } : {}
   if (type === 'put-value') {
     // A third are conditional, some on there being nothing.
     const byte = target[1] ?? 0
     const condition = byte < 20 ? { ifVersion: 0 } : byte < 85 ? { ifVersion: byte ** 6 } : {}
-    return { type, key, target, record, ...wish, ...condition }
+    return { type, key, target, record, ...hearing, ...wish, ...condition }
   }
-  if (type === 'add-provider') return { type, key, target, providers, ...wish }
+  if (type === 'add-provider') return { type, key, target, providers, ...hearing, ...wish }
   if (type === 'watch') {
     const epoch = new DataView(target.buffer, target.byteOffset).getUint32(0)
     const cursor = { epoch, serial: epoch * 1000 }
     return { type, key, target, waitMs: key.length * 100, ...('tellCloser' in wish && { cursor }) }
   }
-  return { type, key, target }
+  return { type, key, target, ...hearing }
 }
 
 function responseTo(

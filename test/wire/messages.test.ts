@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { CONTACTS_PER_RESPONSE_MAX } from '../../src/core/limits.ts'
 import type { RpcRequest } from '../../src/core/message.ts'
 import { decodeAnswer, decodeRequest, messageType } from '../../src/wire/message-decoder.ts'
 import { encodeAnswer, encodeRequest, PLAIN } from '../../src/wire/message-encoder.ts'
@@ -272,6 +273,15 @@ describe('the acknowledgement of a put', () => {
         response: { closer: [{ id: peer.id }] },
       })
     }
+  })
+
+  it('is asked for without the contacts that are known, of which so many are read', () => {
+    const known = Array.from({ length: 100 }, (_, i) => (i + 1) * -12_345_678)
+    const { request } = decodeRequest(
+      encodeRequest({ ...put, tellCloser: true, known }),
+      plainContext,
+    )
+    expect(request).toMatchObject({ known: known.slice(0, CONTACTS_PER_RESPONSE_MAX) })
   })
 
   it('is none when another implementation leaves out the record, or echoes another value', () => {
