@@ -10,6 +10,7 @@ const PARTS = [
   'routing-table.bench.ts',
   'rpc.bench.ts',
   'values.bench.ts',
+  'round-trips.bench.ts',
   'cli.bench.ts',
   'start.bench.ts',
   'replication.bench.ts',
