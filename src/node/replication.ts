@@ -127,8 +127,7 @@ export class Replication {
       const { request, target } = item
       if (request.type !== 'put-value' || records.get(request.key, now) === undefined) continue
       if (isOutdated) {
-        if (selfIsNear) this.#init.catchUp(request.key)
-        else this.#release(request.key)
+        this.#overtaken(request.key, selfIsNear)
         continue
       }
       // Whoever is no longer one of the k closest, and has seen k others take the value over, is done with it.
@@ -183,6 +182,17 @@ export class Replication {
     return items
   }
 
+  /**
+   * Others hold a newer value. An owner must learn of it wherever he stands: he would publish the old one again when theirs
+   * has ended, which for a tombstone would bring back what was deleted.
+   */
+  #overtaken(key: Uint8Array, selfIsNear: boolean): void {
+    const { records, ports, catchUp } = this.#init
+    const isOwner = records.get(key, ports.clock.wallClock())?.origin === 'owner'
+    if (selfIsNear || isOwner) catchUp(key)
+    else this.#release(key)
+  }
+
   #release(key: Uint8Array): void {
     const { ports, records } = this.#init
     if (records.get(key, ports.clock.wallClock())?.origin !== 'replica') return
@@ -223,6 +233,10 @@ export class Replication {
     }
     const result = await this.#run(first, take, { selfHolds: this.#init.isServer() })
     if (result === undefined) return undefined
+    for (const { item, isOutdated, selfIsNear } of result.items) {
+      const { request } = item
+      if (isOutdated && request.type === 'put-value') this.#overtaken(request.key, selfIsNear)
+    }
     this.#write(
       taken.map((publication) => this.publications.set({ ...publication, publishedAt: now })),
     )

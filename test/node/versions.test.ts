@@ -38,6 +38,38 @@ describe('versions', () => {
     }
   })
 
+  it.each([
+    ['one of its holders', true],
+    ['far from it', false],
+  ])(
+    'a deleted key stays deleted when its writer, %s, slept through it, long after the tombstone has ended',
+    async (_, isHolder) => {
+      const network = new VirtualNetwork()
+      const peers = await network.spawnMany(20, { k: 4 })
+      const key = bytes(`/kv/slept ${isHolder}`)
+      const near = trueClosest(network, key, 4).map(({ id }) => id)
+      const ownerId = isHolder ? near[1] : 'peer-0'
+      expect(near.includes('peer-0')).toBe(false) // who is far must be far
+      const owner = network.peers.get(ownerId ?? '') ?? at(peers, 0)
+      await network.clock.until(
+        owner.node.put(key, signedValue(key, 'w', { value: 'v', version: 1 })),
+      )
+      network.kill(owner.node.self.id)
+      const tombstone = signedValue(key, 'x', { value: '', version: 2, deleted: true })
+      const deleter = trueClosest(network, key, 19).at(-1)?.id ?? ''
+      const far = network.peers.get(deleter) ?? at(peers, 1)
+      await network.clock.until(far.node.put(key, tombstone, { keep: false }))
+      await network.clock.pass(HOUR)
+      const again = await network.spawn(owner.node.self.id, { k: 4 }, owner.storage)
+      expect(again.node.status().publications).toBe(1)
+      await network.clock.until(again.node.join(again.node.savedContacts()))
+      // The tombstone, which nobody renews, ends after 48 hours; the owner would publish again after 22, 44 and 66.
+      await network.clock.pass(100 * HOUR)
+      expect(holders(network, key)).toEqual([])
+      expect(again.node.status().publications).toBe(0)
+    },
+  )
+
   it('refuses a writer that comes late, at the replicas', async () => {
     const network = new VirtualNetwork()
     const peers = await network.spawnMany(20, { k: 5 })
