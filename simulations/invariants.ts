@@ -1,6 +1,5 @@
 import { compareDistance } from '../src/core/key.ts'
-import type { SimPeer } from './engine/sim-peer.ts'
-import type { Simulator } from './engine/simulator.ts'
+import type { SimulatedNetwork, SimulatedPeer } from './simulated-network.ts'
 
 /**
  * What must hold at any time, at any seed (science.md F). Some of the twelve are held elsewhere: I5 and I6 by the tests of
@@ -26,7 +25,7 @@ const CHECKED_PEERS_MAX = 2_000
  *
  * @throws InvariantError
  */
-export function checkInvariants(sim: Simulator): void {
+export function checkInvariants(sim: SimulatedNetwork): void {
   checkNetwork(sim)
   const { peers } = sim.oracle
   const step = Math.max(1, peers.length / CHECKED_PEERS_MAX)
@@ -36,18 +35,18 @@ export function checkInvariants(sim: Simulator): void {
   }
 }
 
-/** I9 and I10: requests end exactly once, and messages are sent, lost, delivered or under way. */
-function checkNetwork(sim: Simulator): void {
-  const { counters } = sim.network
-  if (counters.requestsUnderWay < 0) {
-    throw new InvariantError('I9', `${-counters.requestsUnderWay} requests ended twice`)
+/** I9 and I10: requests end exactly once, and messages are sent, lost, delivered or under way. Of the engine's network only. */
+function checkNetwork(sim: SimulatedNetwork): void {
+  const { requestsUnderWay = 0, messagesUnderWay = 0 } = sim.network.counters
+  if (requestsUnderWay < 0) {
+    throw new InvariantError('I9', `${-requestsUnderWay} requests ended twice`)
   }
-  if (counters.messagesUnderWay < 0) {
-    throw new InvariantError('I10', `${-counters.messagesUnderWay} messages came from nowhere`)
+  if (messagesUnderWay < 0) {
+    throw new InvariantError('I10', `${-messagesUnderWay} messages came from nowhere`)
   }
 }
 
-function checkPeer(sim: Simulator, peer: SimPeer): void {
+function checkPeer(sim: SimulatedNetwork, peer: SimulatedPeer): void {
   const { node, contact: self } = peer
   if (node === undefined) throw new InvariantError('I8', `${self.id} is dead and in the oracle`)
   const { table, records, options } = node
@@ -91,9 +90,9 @@ function checkPeer(sim: Simulator, peer: SimPeer): void {
  *
  * @throws InvariantError
  */
-export function checkStandstill(sim: Simulator): void {
-  const { counters } = sim.network
-  if (counters.requestsUnderWay !== 0) {
-    throw new InvariantError('I9', `${counters.requestsUnderWay} requests never ended`)
+export function checkStandstill(sim: SimulatedNetwork): void {
+  const { requestsUnderWay = 0 } = sim.network.counters
+  if (requestsUnderWay !== 0) {
+    throw new InvariantError('I9', `${requestsUnderWay} requests never ended`)
   }
 }

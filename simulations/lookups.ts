@@ -2,9 +2,8 @@ import type { Contact } from '../src/core/contact.ts'
 import { type Key, keyFromDigest } from '../src/core/key.ts'
 import type { Draft } from './draft.ts'
 import { SeededRandom } from './engine/random.ts'
-import type { SimPeer } from './engine/sim-peer.ts'
-import type { Simulator } from './engine/simulator.ts'
 import type { World } from './scenario.ts'
+import type { SimulatedNetwork, SimulatedPeer } from './simulated-network.ts'
 import { histogram, mean, quantiles } from './statistics.ts'
 
 /** What one lookup showed. */
@@ -23,16 +22,17 @@ const AT_ONCE = 100
 
 /** Looks up random keys from random living peers. */
 export async function measureLookups(
-  world: World,
+  world: World<SimulatedNetwork>,
   count: number,
   purpose = 'lookups',
 ): Promise<LookupSample[]> {
   const { sim, options } = world
   const random = new SeededRandom(sim.seed, purpose)
   const closest = options.beta === 0 ? undefined : options.beta
+  const atOnce = Math.min(AT_ONCE, sim.operationsAtOnce)
   const samples: LookupSample[] = []
-  for (let done = 0; done < count; done += AT_ONCE) {
-    const group = Array.from({ length: Math.min(AT_ONCE, count - done) }, () =>
+  for (let done = 0; done < count; done += atOnce) {
+    const group = Array.from({ length: Math.min(atOnce, count - done) }, () =>
       lookUp(sim, random.pick(sim.oracle.peers), random.bytes(32), closest),
     )
     for (const sample of await sim.until(Promise.all(group))) {
@@ -45,8 +45,8 @@ export async function measureLookups(
 
 /** One lookup of the `count` closest, or of the k closest, held against the truth: those who were there from its beginning to its end. */
 export async function lookUp(
-  sim: Simulator,
-  peer: SimPeer,
+  sim: SimulatedNetwork,
+  peer: SimulatedPeer,
   preimage: Uint8Array,
   count?: number,
 ): Promise<LookupSample> {
@@ -67,7 +67,7 @@ export async function lookUp(
 
 /** F1 of science.md: the share of the `count` closest found, of those up since `since`. */
 export function recallOf(
-  sim: Simulator,
+  sim: SimulatedNetwork,
   target: Key,
   found: readonly Contact[],
   since: number,

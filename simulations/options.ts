@@ -75,7 +75,7 @@ interface OptionRule {
 export const OPTION_RULES: Readonly<Record<OptionName, OptionRule>> = {
   seed: { default: 1, min: 0, max: 2 ** 32 - 1, whole: true, help: 'decides all that is random' },
   peers: { default: 1000, min: 2, max: 2_000_000, whole: true, help: 'peers at the beginning' },
-  hours: { default: 1, min: 0.01, max: 10_000, help: 'virtual time' },
+  hours: { default: 1, min: 0.001, max: 10_000, help: 'virtual time' },
   network: { default: 'virtual', choices: ['virtual', 'wire', 'libp2p'], help: 'how deep it goes' },
   start: { default: 'warm', choices: ['warm', 'cold'], help: 'full tables, or everybody joins' },
   k: { default: 20, min: 1, max: 100, whole: true, help: 'replicas, and contacts in a bucket' },
@@ -93,7 +93,7 @@ export const OPTION_RULES: Readonly<Record<OptionName, OptionRule>> = {
     default: 'none',
     help: 'sessions: weibull, exponential, pareto, kad, ipfs, trace:<csv>',
   },
-  session: { default: 60, min: 0.1, max: 100_000, help: 'median session, minutes' },
+  session: { default: 60, min: 0.01, max: 100_000, help: 'median session, minutes' },
   rejoin: { default: false, help: 'whether those who left come back with their disk' },
   values: { default: 0, min: 0, max: 1_000_000, whole: true, help: 'values put first' },
   keys: { default: 'uniform', help: 'which values are asked for: uniform or zipf[:<exponent>]' },

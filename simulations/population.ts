@@ -1,10 +1,9 @@
 import { SeededRandom } from './engine/random.ts'
-import type { SimPeer } from './engine/sim-peer.ts'
-import type { Simulator } from './engine/simulator.ts'
 import { noChurn, parseSessions, type SessionModel } from './models/churn.ts'
 import type { TraceSession } from './models/churn-trace.ts'
 import { readTrace, type SimulationOptions, withOption } from './options.ts'
 import type { World } from './scenario.ts'
+import type { SimulatedNetwork, SimulatedPeer } from './simulated-network.ts'
 
 const MINUTE = 60_000
 
@@ -27,12 +26,12 @@ const SLOW_MS = 1_000
  * Starts the network: with full tables, or by everybody joining through a few that are there. A share of the peers is slow
  * where the options say so, and a share dies at the end while the tables still hold it.
  */
-export async function startNetwork(world: World): Promise<void> {
+export async function startNetwork(world: World<SimulatedNetwork>): Promise<void> {
   const { sim, options } = world
   const { peers, start, slow, dead } = options
   if (start === 'warm') {
     world.phase('warm start')
-    sim.startWarm(peers)
+    await sim.startWarm(peers)
   } else {
     await startCold(world, peers)
   }
@@ -43,13 +42,14 @@ export async function startNetwork(world: World): Promise<void> {
   for (const peer of random.sample(sim.peers, Math.round(dead * peers))) sim.kill(peer)
 }
 
-async function startCold(world: World, count: number): Promise<void> {
+async function startCold(world: World<SimulatedNetwork>, count: number): Promise<void> {
   const { sim } = world
   world.phase('everybody joins')
   const random = new SeededRandom(sim.seed, 'joining')
+  const groupMax = Math.min(COLD_GROUP, sim.operationsAtOnce)
   await sim.start(sim.create())
   while (sim.oracle.size < count) {
-    const group = Math.min(COLD_GROUP, sim.oracle.size, count - sim.oracle.size)
+    const group = Math.min(groupMax, sim.oracle.size, count - sim.oracle.size)
     const seeds = random.sample(sim.oracle.peers, SEEDS).map(({ contact }) => contact)
     await sim.until(Promise.all(Array.from({ length: group }, () => sim.startAndJoin(seeds))))
   }
@@ -58,8 +58,8 @@ async function startCold(world: World, count: number): Promise<void> {
 /** Lets peers come and go. */
 export class Churn {
   readonly sessions: SessionModel
-  readonly #world: World
-  readonly #sim: Simulator
+  readonly #world: World<SimulatedNetwork>
+  readonly #sim: SimulatedNetwork
   readonly #random: SeededRandom
   readonly #trace: readonly TraceSession[] | undefined
   #isOver = false
@@ -67,9 +67,9 @@ export class Churn {
   joined = 0
   left = 0
   /** Peers that stay, such as a scenario's own observers. */
-  readonly staying: Set<SimPeer> = new Set()
+  readonly staying: Set<SimulatedPeer> = new Set()
 
-  constructor(world: World, sessions?: SessionModel) {
+  constructor(world: World<SimulatedNetwork>, sessions?: SessionModel) {
     const { options, sim } = world
     this.#world = world
     this.#sim = sim
@@ -111,7 +111,7 @@ export class Churn {
   }
 
   /** A crash. Its place is taken at once by a new peer, or it comes back itself. */
-  #leaveAfter(peer: SimPeer, ms: number): void {
+  #leaveAfter(peer: SimulatedPeer, ms: number): void {
     const { incarnation } = peer
     this.#sim.after(ms, () => {
       if (this.#isOver || peer.incarnation !== incarnation || this.staying.has(peer)) return
@@ -124,13 +124,13 @@ export class Churn {
     })
   }
 
-  #join(peer: SimPeer): void {
+  #join(peer: SimulatedPeer): void {
     this.joined += 1
     void this.#joinNow(peer)
     this.#leaveAfter(peer, this.sessions.draw(this.#random))
   }
 
-  async #joinNow(peer: SimPeer): Promise<void> {
+  async #joinNow(peer: SimulatedPeer): Promise<void> {
     const sim = this.#sim
     const seeds = this.#random.sample(sim.oracle.peers, SEEDS).map(({ contact }) => contact)
     const node = await sim.start(peer)
@@ -145,7 +145,7 @@ export class Churn {
     }
   }
 
-  async #tryAgain(peer: SimPeer): Promise<void> {
+  async #tryAgain(peer: SimulatedPeer): Promise<void> {
     const seeds = this.#random.sample(this.#sim.oracle.peers, SEEDS).map(({ contact }) => contact)
     try {
       await peer.node?.join(seeds)
@@ -157,15 +157,15 @@ export class Churn {
   /** A measured trace: its first peers replace the network's as the two begin together. */
   #play(trace: readonly TraceSession[]): void {
     const sim = this.#sim
-    const peers = new Map<string, SimPeer>()
+    const peers = new Map<string, SimulatedPeer>()
     const first = [...sim.oracle.peers]
     for (const { peer: name, joinedAt, leftAt } of trace) {
       const known = peers.get(name) ?? (joinedAt <= 0 ? first.pop() : undefined) ?? sim.create()
       peers.set(name, known)
       if (joinedAt > 0) {
         sim.at(joinedAt, () => {
-          if (!known.isUp) this.joined += 1
-          if (!known.isUp) void this.#joinNow(known)
+          if (known.node === undefined) this.joined += 1
+          if (known.node === undefined) void this.#joinNow(known)
         })
       }
       if (leftAt === Infinity) continue

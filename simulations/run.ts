@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto'
 import { KadmiumError } from '../src/core/errors.ts'
-import { resolveOptions } from '../src/core/options.ts'
+import { type NodeOptions, resolveOptions } from '../src/core/options.ts'
 import { Draft } from './draft.ts'
 import { Simulator } from './engine/simulator.ts'
+import type { FullStackNetwork } from './full-stack/network.ts'
+import { checkFullStack, FULL_STACK_DEFAULTS } from './full-stack-options.ts'
 import { parseLatency } from './models/latency.ts'
 import {
   type GivenOptions,
@@ -10,14 +12,15 @@ import {
   type SimulationOptions,
   withOption,
 } from './options.ts'
-import type { SimulationReport } from './report/report.ts'
+import { NO_DIGEST, type SimulationReport } from './report/report.ts'
 import type { Progress, Scenario, World } from './scenario.ts'
-import { SCENARIOS } from './scenarios.ts'
+import { FULL_STACK_SCENARIOS, SCENARIOS } from './scenarios.ts'
+import type { SimulatedNetwork } from './simulated-network.ts'
 import { liveBytes, Stopwatch } from './stopwatch.ts'
 
 /** What may be given to a run beside its options. */
 export interface RunHooks {
-  /** Called now and then while virtual time passes, and when a phase begins. */
+  /** Called now and then while time passes, and when a phase begins. */
   readonly onProgress?: (progress: Progress) => void
   /** Ends the run with its reason. */
   readonly signal?: AbortSignal
@@ -27,7 +30,8 @@ export interface RunHooks {
 const VERSION = '0.1.0'
 
 /**
- * Runs a scenario: the same name, options and seed give the same report on any machine, apart from `host`.
+ * Runs a scenario: the same name, options and seed give the same report on any machine, apart from `host`; but not over real
+ * peers (`network` libp2p), which live in real time.
  *
  * @throws KadmiumError `ERR_INVALID_OPTION` for an unknown scenario or option; `InvariantError` for a broken invariant.
  */
@@ -37,11 +41,14 @@ export async function runScenario(
   hooks: RunHooks = {},
 ): Promise<SimulationReport> {
   const scenario = scenarioOf(name)
-  const options = resolveSimulation(given, scenario.defaults)
+  const options = optionsOf(scenario, given)
   const stopwatch = new Stopwatch()
   const draft = new Draft()
-  const { world, events, digest } = makeWorld(options, draft, hooks, stopwatch)
-  await scenario.run(world)
+  const setting = { options, draft, hooks, stopwatch }
+  const { events, digest } =
+    options.network === 'libp2p'
+      ? await runFullStack(name, setting)
+      : await runSimulated(scenario, setting)
   const wallMs = stopwatch.elapsedMs()
   const phases = stopwatch.phases()
   const { figures, checks, plots } = draft
@@ -50,13 +57,13 @@ export async function runScenario(
     scenario: name,
     seed: options.seed,
     options: { ...options },
-    digest: digest(),
+    digest,
     figures,
     checks,
     plots,
     host: {
       wallMs,
-      events: events(),
+      events,
       heapBytes: liveBytes(),
       residentBytesMax: process.resourceUsage().maxRSS * 1_024,
       phases,
@@ -79,20 +86,10 @@ export function scenarioOf(name: string): Scenario {
 
 /** A network by these options, not started yet. */
 export function makeSimulator(options: SimulationOptions): Simulator {
-  const { seed, k, alpha, widen, contacts, timeouts, replication, loss, duplication } = options
-  const fixed = { requestTimeoutMs: 5_000, requestTimeoutMinMs: 5_000, requestTimeoutMaxMs: 5_000 }
+  const { seed, loss, duplication } = options
   return new Simulator({
     seed,
-    options: resolveOptions({
-      k,
-      alpha,
-      widenTo: widen,
-      refreshIntervalMs: Math.max(60_000, Math.round(options.refresh * 60_000)),
-      contactsPerResponse: contacts,
-      ipDiversity: false,
-      ...(timeouts === 'fixed' ? fixed : {}),
-      ...(replication ? {} : { replicateIntervalMs: 0, republishIntervalMs: 0 }),
-    }),
+    options: nodeOptionsOf(options),
     network: {
       latency: withOption('latency', () => parseLatency(options.latency, seed)),
       loss,
@@ -105,18 +102,93 @@ export function makeSimulator(options: SimulationOptions): Simulator {
   })
 }
 
-function makeWorld(
-  options: SimulationOptions,
-  draft: Draft,
-  { onProgress, signal }: RunHooks,
-  stopwatch: Stopwatch,
-): { world: World; events: () => number; digest: () => string } {
-  const state = { phase: 'start', end: undefined as number | undefined, done: 0, succeeded: 0 }
+/** What a run is made of. */
+interface Setting {
+  readonly options: SimulationOptions
+  readonly draft: Draft
+  readonly hooks: RunHooks
+  readonly stopwatch: Stopwatch
+}
+
+/** What the report tells of the networks of a run. */
+interface Course {
+  readonly events: number
+  readonly digest: string
+}
+
+function optionsOf(scenario: Scenario, given: GivenOptions): SimulationOptions {
+  const { name, defaults } = scenario
+  const options = resolveSimulation(given, defaults)
+  if (options.network !== 'libp2p') return options
+  const real = resolveSimulation(given, { ...defaults, ...FULL_STACK_DEFAULTS })
+  checkFullStack(name, real)
+  return real
+}
+
+function nodeOptionsOf(options: SimulationOptions): NodeOptions {
+  const { k, alpha, widen, contacts, timeouts, replication } = options
+  const fixed = { requestTimeoutMs: 5_000, requestTimeoutMinMs: 5_000, requestTimeoutMaxMs: 5_000 }
+  return resolveOptions({
+    k,
+    alpha,
+    widenTo: widen,
+    refreshIntervalMs: Math.max(60_000, Math.round(options.refresh * 60_000)),
+    contactsPerResponse: contacts,
+    ipDiversity: false,
+    ...(timeouts === 'fixed' ? fixed : {}),
+    ...(replication ? {} : { replicateIntervalMs: 0, republishIntervalMs: 0 }),
+  })
+}
+
+async function runSimulated(scenario: Scenario, setting: Setting): Promise<Course> {
   const sims: Simulator[] = []
-  const tell = (sim: Simulator): void => {
+  const world = makeWorld(setting, (options) => {
+    const sim = makeSimulator(options)
+    sims.push(sim)
+    return sim
+  })
+  await scenario.run(world)
+  const digests = sims.map(({ trace }) => trace.digest()).join()
+  return {
+    events: eventsOf(sims),
+    digest: createHash('sha256').update(digests).digest('hex'),
+  }
+}
+
+/** Only here libp2p is loaded: no other simulation pays for it. */
+async function runFullStack(name: string, setting: Setting): Promise<Course> {
+  const { FullStackNetwork: Network } = await import('./full-stack/network.ts')
+  const scenario = FULL_STACK_SCENARIOS.find((one) => one.name === name)
+  const networks: FullStackNetwork[] = []
+  const world = makeWorld(setting, (options) => {
+    const { seed, rejoin } = options
+    const network = new Network({ seed, options: nodeOptionsOf(options), rejoin })
+    networks.push(network)
+    return network
+  })
+  try {
+    await scenario?.run(world)
+    return { events: eventsOf(networks), digest: NO_DIGEST }
+  } finally {
+    for (const network of networks) await network.close()
+  }
+}
+
+function eventsOf(networks: readonly SimulatedNetwork[]): number {
+  return networks.reduce((sum, { events }) => sum + events, 0)
+}
+
+function makeWorld<Network extends SimulatedNetwork>(
+  { options, draft, hooks, stopwatch }: Setting,
+  make: (options: SimulationOptions) => Network,
+): World<Network> {
+  const { onProgress, signal } = hooks
+  const state = { phase: 'start', end: undefined as number | undefined, done: 0, succeeded: 0 }
+  const tell = (sim: Network): void => {
     signal?.throwIfAborted()
     onProgress?.({
       now: sim.now,
+      isVirtual: options.network !== 'libp2p',
       end: state.end,
       events: sim.events,
       success: state.done === 0 ? undefined : state.succeeded / state.done,
@@ -124,14 +196,13 @@ function makeWorld(
       sim,
     })
   }
-  const another = (changed: Partial<SimulationOptions> = {}): Simulator => {
-    const sim = makeSimulator({ ...options, ...changed })
+  const another = (changed: Partial<SimulationOptions> = {}): Network => {
+    const sim = make({ ...options, ...changed })
     sim.onProgress = () => tell(sim)
-    sims.push(sim)
     return sim
   }
   const sim = another()
-  const world: World = {
+  return {
     options,
     sim,
     draft,
@@ -144,14 +215,6 @@ function makeWorld(
     count: (succeeded) => {
       state.done += 1
       if (succeeded) state.succeeded += 1
-    },
-  }
-  return {
-    world,
-    events: () => sims.reduce((sum, one) => sum + one.events, 0),
-    digest: () => {
-      const digests = sims.map(({ trace }) => trace.digest()).join()
-      return createHash('sha256').update(digests).digest('hex')
     },
   }
 }

@@ -1,38 +1,41 @@
 import type { Draft } from './draft.ts'
 import type { Simulator } from './engine/simulator.ts'
 import type { SimulationOptions } from './options.ts'
+import type { SimulatedNetwork } from './simulated-network.ts'
 
 /** How far a run is; for people who wait. */
 export interface Progress {
-  /** Virtual time. ms. */
+  /** The network's time: virtual, or of real peers real. ms. */
   readonly now: number
-  /** When the run ends in virtual time, if that is known. ms. */
+  /** Whether time jumps from event to event. Not among real peers. */
+  readonly isVirtual: boolean
+  /** When the run ends in that time, if that is known. ms. */
   readonly end: number | undefined
   readonly events: number
   /** Share of operations that succeeded so far; `undefined` before the first. */
   readonly success: number | undefined
   /** What the scenario does just now. */
   readonly phase: string
-  readonly sim: Simulator
+  readonly sim: SimulatedNetwork
 }
 
 /** What a scenario works in. */
-export interface World {
+export interface World<Network extends SimulatedNetwork = Simulator> {
   readonly options: SimulationOptions
-  readonly sim: Simulator
+  readonly sim: Network
   readonly draft: Draft
   /** A second network by the same options, or some others; nothing has started in it. */
-  another(changed?: Partial<SimulationOptions>): Simulator
-  /** Says what begins now, and when it ends if that is known. ms of virtual time. */
+  another(changed?: Partial<SimulationOptions>): Network
+  /** Says what begins now, and when it ends if that is known. ms of the network's time. */
   phase(name: string, end?: number): void
   /** Counts an operation for the running success rate. */
   count(succeeded: boolean): void
 }
 
-/** A question to the network, and what must hold. */
-export interface Scenario {
+/** A question to the network, and what must hold. `Network`: the networks that it can be put to. */
+export interface Scenario<Network extends SimulatedNetwork = Simulator> {
   readonly name: string
   readonly question: string
   readonly defaults: Partial<SimulationOptions>
-  run(world: World): Promise<void>
+  run(world: World<Network>): Promise<void>
 }

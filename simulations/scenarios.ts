@@ -7,6 +7,10 @@ import { lookup } from './scenarios/lookup.ts'
 import { partition } from './scenarios/partition.ts'
 import { replicate } from './scenarios/replicate.ts'
 import { soak } from './scenarios/soak.ts'
+import type { SimulatedNetwork } from './simulated-network.ts'
+
+/** Those that real peers can play: they need nothing that only a simulated network has. */
+export const FULL_STACK_SCENARIOS: readonly Scenario<SimulatedNetwork>[] = [lookup, churn]
 
 /** All scenarios, in the order in which they are told of. */
 export const SCENARIOS: readonly Scenario[] = [

@@ -1,6 +1,5 @@
 import type { Draft } from './draft.ts'
-import type { SimPeer } from './engine/sim-peer.ts'
-import type { Simulator } from './engine/simulator.ts'
+import type { SimulatedNetwork, SimulatedPeer } from './simulated-network.ts'
 import { mean } from './statistics.ts'
 
 /** How good the tables of a network are. */
@@ -19,7 +18,10 @@ export interface TableQuality {
 }
 
 /** Looks at the tables of these peers. */
-export function examineTables(sim: Simulator, peers: readonly SimPeer[]): TableQuality {
+export function examineTables(
+  sim: SimulatedNetwork,
+  peers: readonly SimulatedPeer[],
+): TableQuality {
   const total = { size: 0, stale: 0, outer: 0, outerStale: 0, partial: 0, partialStale: 0 }
   const occupancy: { live: number; possible: number }[] = []
   const neighboursKnown: number[] = []

@@ -2,9 +2,8 @@ import { KadmiumError } from '../src/core/errors.ts'
 import { type Key, keyFromDigest, toHex } from '../src/core/key.ts'
 import { sha256Key } from '../src/core/record-key.ts'
 import { SeededRandom } from './engine/random.ts'
-import type { SimPeer } from './engine/sim-peer.ts'
-import type { Simulator } from './engine/simulator.ts'
 import type { World } from './scenario.ts'
+import type { SimulatedNetwork, SimulatedPeer } from './simulated-network.ts'
 
 /** A value that was put and acknowledged. */
 export interface PutValue {
@@ -34,12 +33,16 @@ const VALUE_BYTES = 64
 const HOLDERS_PER_K = 3
 
 /** Puts `count` immutable values from random peers; the owner neither keeps nor republishes them. */
-export async function putValues(world: World, count: number): Promise<PutValue[]> {
+export async function putValues(
+  world: World<SimulatedNetwork>,
+  count: number,
+): Promise<PutValue[]> {
   const { sim } = world
   const random = new SeededRandom(sim.seed, 'values')
   const values: PutValue[] = []
-  for (let done = 0; done < count; done += PUTS_AT_ONCE) {
-    const size = Math.min(PUTS_AT_ONCE, count - done)
+  const atOnce = Math.min(PUTS_AT_ONCE, sim.operationsAtOnce)
+  for (let done = 0; done < count; done += atOnce) {
+    const size = Math.min(atOnce, count - done)
     const group = Array.from({ length: size }, async () => {
       const value = random.bytes(VALUE_BYTES)
       const key = sha256Key(sim.hash(value))
@@ -52,7 +55,11 @@ export async function putValues(world: World, count: number): Promise<PutValue[]
   return values
 }
 
-async function isAcknowledged(peer: SimPeer, key: Uint8Array, value: Uint8Array): Promise<boolean> {
+async function isAcknowledged(
+  peer: SimulatedPeer,
+  key: Uint8Array,
+  value: Uint8Array,
+): Promise<boolean> {
   try {
     return ((await peer.node?.put(key, value, { keep: false }))?.stored.length ?? 0) > 0
   } catch (error) {
@@ -63,9 +70,9 @@ async function isAcknowledged(peer: SimPeer, key: Uint8Array, value: Uint8Array)
 
 /** The living peers that hold a value, nearest first. */
 export function holdersOf(
-  sim: Simulator,
+  sim: SimulatedNetwork,
   { key, target }: Pick<PutValue, 'key' | 'target'>,
-): SimPeer[] {
+): SimulatedPeer[] {
   return sim.oracle
     .closest(target, HOLDERS_PER_K * sim.options.k)
     .filter((peer) => peer.node?.records.get(key, peer.wallClock()) !== undefined)
@@ -73,7 +80,7 @@ export function holdersOf(
 
 /** One get from a random peer, judged against who held the value when it began. */
 export async function getValue(
-  world: World,
+  world: World<SimulatedNetwork>,
   value: PutValue,
   random: SeededRandom,
   counts: GetCounts,
@@ -99,6 +106,6 @@ export async function getValue(
 }
 
 /** Copies of each value just now. */
-export function copiesOf(sim: Simulator, values: readonly PutValue[]): number[] {
+export function copiesOf(sim: SimulatedNetwork, values: readonly PutValue[]): number[] {
   return values.map((value) => holdersOf(sim, value).length)
 }

@@ -5,6 +5,7 @@ import { PreimageFinder } from '../../src/core/preimages.ts'
 import { defaultValidators, type Validators } from '../../src/core/validators.ts'
 import { KademliaNode } from '../../src/node/kademlia-node.ts'
 import { Oracle } from '../oracle.ts'
+import type { SimulatedNetwork } from '../simulated-network.ts'
 import { byReference, WireCarrier } from './carrier.ts'
 import { simulatedEnvelopes } from './envelopes.ts'
 import { EventQueue, eventOrder, type SimEvent } from './event-queue.ts'
@@ -39,7 +40,7 @@ const PROGRESS_EVENTS = 2 ** 14
  * A network of production nodes in virtual time. Time jumps from event to event; one seed decides everything; the trace's
  * digest tells whether two runs were the same.
  */
-export class Simulator implements PeerHost {
+export class Simulator implements PeerHost, SimulatedNetwork {
   readonly seed: number
   readonly options: NodeOptions
   readonly queue: EventQueue = new EventQueue()
@@ -52,6 +53,8 @@ export class Simulator implements PeerHost {
   readonly validators: Validators
   /** Every peer that ever was, by its number. */
   readonly peers: SimPeer[] = []
+  /** In virtual time operations cost one another nothing. */
+  readonly operationsAtOnce: number = Infinity
   /** Called now and then while time passes. */
   onProgress: ((now: number) => void) | undefined
   readonly #byId = new Map<string, SimPeer>()

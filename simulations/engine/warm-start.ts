@@ -1,8 +1,8 @@
 import type { Contact } from '../../src/core/contact.ts'
 import { commonPrefixLength } from '../../src/core/key.ts'
 import type { Keyed, Oracle } from '../oracle.ts'
+import type { SimulatedPeer } from '../simulated-network.ts'
 import type { SeededRandom } from './random.ts'
-import type { SimPeer } from './sim-peer.ts'
 
 /**
  * Gives a peer the table that it would have in a network in its steady state: of each bucket's range min(k, n) members,
@@ -10,8 +10,8 @@ import type { SimPeer } from './sim-peer.ts'
  * each bucket holds a uniform sample of its range.
  */
 export function fillTable(
-  peer: SimPeer,
-  oracle: Oracle<SimPeer>,
+  peer: SimulatedPeer,
+  oracle: Oracle<SimulatedPeer>,
   random: SeededRandom,
   now: number,
 ): void {

@@ -1,6 +1,6 @@
 /**
  * What a simulation says at its end. Everything but `host` follows from the scenario, its options
- * and the seed alone, so two runs of one command write the same bytes (simulator.md).
+ * and the seed alone, so two runs of one command write the same bytes. Only with real peers (`network` libp2p) they do not.
  */
 export interface SimulationReport {
   /** Version of Kadmium that ran. */
@@ -9,7 +9,7 @@ export interface SimulationReport {
   readonly seed: number
   /** Every option with its resolved value: a replay needs nothing else. */
   readonly options: Readonly<Record<string, OptionValue>>
-  /** SHA-256 over the whole sequence of events, 64 hexadecimal digits. */
+  /** SHA-256 over the whole sequence of events, 64 hexadecimal digits; `NO_DIGEST` of real peers. */
   readonly digest: string
   readonly figures: readonly Figure[]
   readonly checks: readonly Check[]
@@ -17,6 +17,9 @@ export interface SimulationReport {
   /** Depends on the machine: never part of a comparison. */
   readonly host: HostTimings
 }
+
+/** Instead of a digest: what happened among real peers in real time happens in this order once only. */
+export const NO_DIGEST: string = 'none: real peers in real time, not reproducible'
 
 export type OptionValue = string | number | boolean
 

@@ -5,6 +5,7 @@ import { arrivals, parseKeys } from '../models/workload.ts'
 import { withOption } from '../options.ts'
 import { Churn, startNetwork } from '../population.ts'
 import type { Scenario, World } from '../scenario.ts'
+import type { SimulatedNetwork } from '../simulated-network.ts'
 import { mean } from '../statistics.ts'
 import { examineTables, reportTables } from '../tables.ts'
 import { copiesOf, type GetCounts, getValue, type PutValue, putValues } from '../values.ts'
@@ -21,7 +22,7 @@ const SAMPLES = 48
  * Must hold, with replication: gets of what somebody holds succeed (99.9 %), recall is at least 0.99, and no value is lost;
  * without it, as many values are lost as k copies on peers with these sessions predict.
  */
-export const churn: Scenario = {
+export const churn: Scenario<SimulatedNetwork> = {
   name: 'churn',
   question: 'whether values and lookups survive while peers come and go',
   defaults: { churn: 'weibull', values: 200, lookups: 400, gets: 0.5 },
@@ -64,7 +65,7 @@ interface Outcome extends Load {
   readonly history: readonly History[]
 }
 
-function startLoad(world: World, values: readonly PutValue[], end: number): Load {
+function startLoad(world: World<SimulatedNetwork>, values: readonly PutValue[], end: number): Load {
   const { sim, options } = world
   const gets: GetCounts = { possible: 0, succeeded: 0, lost: 0, wrong: 0 }
   const samples: LookupSample[] = []
@@ -86,7 +87,7 @@ function startLoad(world: World, values: readonly PutValue[], end: number): Load
 }
 
 async function sampleLookup(
-  world: World,
+  world: World<SimulatedNetwork>,
   random: SeededRandom,
   samples: LookupSample[],
 ): Promise<void> {
@@ -107,7 +108,7 @@ function isNoPeers(error: unknown): boolean {
 
 /** Lets time pass until the end, and looks at the values now and then. */
 async function watch(
-  world: World,
+  world: World<SimulatedNetwork>,
   values: readonly PutValue[],
   end: number,
   gets: GetCounts,
@@ -130,7 +131,7 @@ async function watch(
   return history
 }
 
-function report(world: World, { values, history, gets, samples }: Outcome): void {
+function report(world: World<SimulatedNetwork>, { values, history, gets, samples }: Outcome): void {
   const { sim, options, draft } = world
   const alive = history.at(-1)?.copies.filter((copies) => copies > 0).length ?? 0
   draft.figure('values put', values.length, '')
@@ -147,7 +148,7 @@ function report(world: World, { values, history, gets, samples }: Outcome): void
     name: 'success',
     title: 'Gets that succeed, of those that can',
     kind: 'line',
-    x: { label: 'virtual time', unit: 'h' },
+    x: { label: options.network === 'libp2p' ? 'time' : 'virtual time', unit: 'h' },
     y: { label: 'share', unit: '' },
     series: [{ name: 'gets', points: over(({ success }) => success) }],
   })
@@ -156,7 +157,7 @@ function report(world: World, { values, history, gets, samples }: Outcome): void
     name: 'copies',
     title: 'Copies of a value on living peers',
     kind: 'line',
-    x: { label: 'virtual time', unit: 'h' },
+    x: { label: options.network === 'libp2p' ? 'time' : 'virtual time', unit: 'h' },
     y: { label: 'copies', unit: '' },
     series: [
       { name: 'mean', points: over(({ copies }) => mean(copies)) },
@@ -166,7 +167,11 @@ function report(world: World, { values, history, gets, samples }: Outcome): void
   })
 }
 
-function judge(world: World, population: Churn, { values, history, gets, samples }: Outcome): void {
+function judge(
+  world: World<SimulatedNetwork>,
+  population: Churn,
+  { values, history, gets, samples }: Outcome,
+): void {
   const { options, draft } = world
   draft.check('no wrong value', gets.wrong === 0, `${gets.wrong} gets gave another value`)
   if (gets.possible > 0) {

@@ -2,6 +2,7 @@ import { checkInvariants } from '../invariants.ts'
 import { measureLookups, reportLookups } from '../lookups.ts'
 import { startNetwork } from '../population.ts'
 import type { Scenario } from '../scenario.ts'
+import type { SimulatedNetwork } from '../simulated-network.ts'
 import { mean } from '../statistics.ts'
 import { examineTables, reportTables } from '../tables.ts'
 
@@ -24,7 +25,7 @@ const TOLERANCE = 0.03
  * Must hold: recall of at least 0.999 against the oracle, while nothing is dead, slow or lost; and where a reference network
  * of the same size was computed (every table ideal, no widening), its hops, requests and round trips within 3 %.
  */
-export const lookup: Scenario = {
+export const lookup: Scenario<SimulatedNetwork> = {
   name: 'lookup',
   question: 'what a lookup costs, and whether it finds the closest',
   defaults: { latency: 'constant:100', widen: 3, contacts: 20 },

@@ -58,7 +58,6 @@ const layers: Readonly<Record<string, Layer>> = {
     layers: ['cli', 'api', 'core'],
     packages: [/^commander$/, ...connect],
     builtins: true,
-    typesOf: ['daemon', 'simulations'],
   },
   // The public face: of the command line and the daemon nothing belongs to it.
   'index.ts': {
@@ -75,15 +74,21 @@ const layers: Readonly<Record<string, Layer>> = {
   },
   // The one network of the simulator that carries real libp2p nodes.
   'simulations/full-stack': {
-    layers: ['simulations', 'node', 'core', 'wire', 'libp2p', 'storage'],
+    layers: ['simulations', 'simulations/full-stack', 'node', 'core', 'wire', 'libp2p', 'storage'],
     packages: libp2pFamily,
     builtins: true,
   },
   bin: { layers: ['cli'], packages: [/^esbuild$/, /^vite$/], builtins: true },
 }
 
-/** A command may start these, but only when it runs: loading them must not slow the others. */
-const loadableByCommands = ['daemon', 'simulations']
+/**
+ * What a layer may load, but only when it is wanted: a command must not slow the others, and a simulation in virtual time needs
+ * no libp2p. Types it may know at any time.
+ */
+const loadable: Readonly<Record<string, readonly string[]>> = {
+  cli: ['daemon', 'simulations'],
+  simulations: ['simulations/full-stack'],
+}
 
 describe('the layers', () => {
   const files = sourceFiles('src', 'bin', 'simulations')
@@ -128,6 +133,7 @@ describe('the layers', () => {
     ['src/dashboard/a.tsx', "import type { ApiPeer } from '../api/peer.ts'"],
     ['src/dashboard/a.tsx', "import { toHex } from '../core/key.ts'"],
     ['simulations/a.ts', "import { tcp } from '@libp2p/tcp'"],
+    ['simulations/a.ts', "import { FullStackNetwork } from './full-stack/network.ts'"],
   ])('are broken by %s: %s', (path, text) => {
     expect(violationsOf(parseSource(path, text))).toHaveLength(1)
   })
@@ -138,6 +144,8 @@ describe('the layers', () => {
     ['src/cli/a.ts', "const { start } = await import('../daemon/main.ts')"],
     ['src/dashboard/a.tsx', "import { Kadmium } from '../api/gen/kadmium/v1/kadmium_pb.ts'"],
     ['simulations/a.ts', "import { drive } from '../src/node/driver.ts'"],
+    ['simulations/a.ts', "const { FullStackNetwork } = await import('./full-stack/network.ts')"],
+    ['simulations/full-stack/a.ts', "import { memory } from '@libp2p/memory'"],
   ])('are kept by %s: %s', (path, text) => {
     expect(violationsOf(parseSource(path, text))).toEqual([])
   })
@@ -168,7 +176,7 @@ function isAllowed(name: string, layer: Layer, imported: Import): boolean {
   return (
     layer.layers.includes(to) ||
     (imported.typeOnly && layer.typesOf?.includes(to) === true) ||
-    (imported.dynamic && name === 'cli' && loadableByCommands.includes(to))
+    ((imported.dynamic || imported.typeOnly) && loadable[name]?.includes(to) === true)
   )
 }
 
