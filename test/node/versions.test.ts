@@ -57,8 +57,8 @@ describe('versions', () => {
       network.kill(owner.node.self.id)
       const tombstone = signedValue(key, 'x', { value: '', version: 2, deleted: true })
       const deleter = trueClosest(network, key, 19).at(-1)?.id ?? ''
-      const far = network.peers.get(deleter) ?? at(peers, 1)
-      await network.clock.until(far.node.put(key, tombstone, { keep: false }))
+      const { node } = network.peers.get(deleter) ?? at(peers, 1)
+      await network.clock.until(node.put(key, tombstone, { keep: false }))
       await network.clock.pass(HOUR)
       const again = await network.spawn(owner.node.self.id, { k: 4 }, owner.storage)
       expect(again.node.status().publications).toBe(1)
