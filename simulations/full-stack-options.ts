@@ -2,7 +2,7 @@ import { KadmiumError } from '../src/core/errors.ts'
 import type { OptionName, SimulationOptions } from './options.ts'
 import { FULL_STACK_SCENARIOS } from './scenarios.ts'
 
-/** What real peers have where nothing else is said: the time that the machine takes, and tables that they filled themselves. */
+/** What real peers have where nothing else is said: no latency but the machine's, and tables of their own making. */
 export const FULL_STACK_DEFAULTS: Partial<SimulationOptions> = {
   latency: 'constant:0',
   start: 'cold',

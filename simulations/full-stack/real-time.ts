@@ -1,7 +1,7 @@
 import { EventQueue, type SimEvent } from '../engine/event-queue.ts'
 
-/** Longest wait at one go: progress is told after each. ms. */
-const WAIT_MS = 250
+/** Progress is told so often. ms. */
+const PROGRESS_MS = 500
 
 /**
  * Time that passes by itself. What is to happen happens while somebody waits in `run` or `until`, as in virtual time, and there
@@ -11,7 +11,8 @@ export class RealTime {
   readonly #startedAt = performance.now()
   readonly #queue = new EventQueue()
   #scheduled = 0
-  /** Called a few times a second while somebody waits. What it throws ends the wait. */
+  #toldAt = 0
+  /** Called twice a second while somebody waits. What it throws ends the wait. */
   onProgress: ((now: number) => void) | undefined
 
   /** Since the start. ms. */
@@ -47,13 +48,16 @@ export class RealTime {
   #doWhatIsDue(): number {
     const { now } = this
     while (this.#queue.nextTime() <= now) this.#queue.pop()?.fire()
-    this.onProgress?.(now)
+    if (now - this.#toldAt >= PROGRESS_MS) {
+      this.#toldAt = now
+      this.onProgress?.(now)
+    }
     return now
   }
 
   /** Waits for the next thing to do, for `time`, or for `woken`; not long in any case. */
   async #wait(time: number, woken?: Promise<void>): Promise<void> {
-    const ms = Math.min(WAIT_MS, Math.max(0, Math.min(time, this.#queue.nextTime()) - this.now))
+    const ms = Math.min(PROGRESS_MS, Math.max(0, Math.min(time, this.#queue.nextTime()) - this.now))
     const { promise, resolve } = Promise.withResolvers<void>()
     const timer = setTimeout(resolve, Math.ceil(ms))
     await (woken === undefined ? promise : Promise.race([promise, woken]))

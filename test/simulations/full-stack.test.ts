@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { SimulationReport } from '../../simulations/report/report.ts'
 import { runScenario } from '../../simulations/run.ts'
+import type { SimulatedNetwork } from '../../simulations/simulated-network.ts'
 
 /** A small network of real peers, in which a value has fewer copies than there are peers. */
 const SMALL = { network: 'libp2p', peers: 12, k: 6, seed: 5 }
@@ -62,18 +63,22 @@ describe('over real libp2p peers', () => {
 
   it('a run ends when it is aborted, and leaves nobody running', async () => {
     const abort = new AbortController()
+    let network: SimulatedNetwork | undefined
     const run = runScenario(
       'churn',
       { ...SMALL, hours: 1 },
       {
         signal: abort.signal,
-        onProgress: ({ phase, isVirtual }) => {
+        onProgress: ({ phase, isVirtual, sim }) => {
+          network = sim
           expect(isVirtual).toBe(false)
           if (phase === 'churn') abort.abort(new Error('enough'))
         },
       },
     )
     await expect(run).rejects.toThrow('enough')
+    expect(network?.peers.length).toBeGreaterThanOrEqual(12)
+    expect(network?.peers.filter(({ node }) => node !== undefined)).toEqual([])
   })
 
   it.each([
