@@ -114,10 +114,11 @@ export class Lookups {
     const startedAt = ports.clock.now()
     const init = this.prepare({ type: 'find-node', key, target }, { timeoutMs })
     const lookup = new Lookup(given.count === undefined ? init : { ...init, answersWanted: count })
-    const result = await runner.run('find-node', target, lookup, given)
+    const hasFailed = (found: LookupResult): boolean =>
+      found.closest.length === 0 && !(found.requests === 0 && this.#init.isServer()) // a network of one
+    const result = await runner.run('find-node', target, lookup, { ...given, hasFailed })
     if (count === options.k) this.#learn(target, result)
-    const isAlone = result.requests === 0 && this.#init.isServer() // a network of one
-    if (result.closest.length === 0 && !isAlone) throw noPeers(result.requests)
+    if (hasFailed(result)) throw noPeers(result.requests)
     const durationMs = ports.clock.now() - startedAt
     const closest = this.#withSelf(target, result.closest).slice(0, count)
     return { ...result, closest, target, durationMs }

@@ -14,10 +14,12 @@ export interface RequestHooks {
 }
 
 /** How an operation is run. */
-export interface RunOptions {
+export interface RunOptions<Result> {
   readonly signal?: AbortSignal | undefined
   /** Hears this operation's events only, after the peer's own observer. */
   readonly observer?: Observer | undefined
+  /** Whether an operation that came to its end did not do what it was for: observers hear that it failed. */
+  readonly hasFailed?: (result: Result) => boolean
 }
 
 /** Runs operations: gives each a number, tells the observers, ends them when the caller or the peer gives up. */
@@ -49,9 +51,9 @@ export class OperationRunner {
     kind: OperationKind,
     target: Key | undefined,
     operation: Operation<Result>,
-    options: RunOptions = {},
+    options: RunOptions<Result> = {},
   ): Promise<Result> {
-    const { signal } = options
+    const { signal, hasFailed } = options
     return new Promise((resolve, reject) => {
       if (this.#isClosed) throw new KadmiumError('ERR_CLOSED', 'the peer has stopped')
       if (this.#running.size >= this.#max) {
@@ -73,7 +75,8 @@ export class OperationRunner {
         ended: (end) => {
           this.#running.delete(drive)
           signal?.removeEventListener('abort', onAbort)
-          trace.end(end.type, clock.now() - startedAt)
+          const isFailure = end.type === 'done' && hasFailed?.(end.result) === true
+          trace.end(isFailure ? 'failed' : end.type, clock.now() - startedAt)
           if (end.type === 'done') resolve(end.result)
           // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- the caller's own reason, unchanged
           else reject(end.reason)
@@ -130,7 +133,7 @@ class OperationTrace {
     this.#observe({ type: 'operation-start', at, operation, kind, target })
   }
 
-  end(result: 'done' | 'aborted', durationMs: number): void {
+  end(result: 'done' | 'failed' | 'aborted', durationMs: number): void {
     const head = this.#head(this.#ports.clock.now())
     this.#observe({ type: 'operation-end', ...head, result, durationMs, requests: this.#requests })
   }

@@ -1,13 +1,13 @@
 import type { Contact } from '../core/contact.ts'
 import { KadmiumError } from '../core/errors.ts'
 import { FindPeer } from '../core/find-peer.ts'
-import { FindProviders } from '../core/find-providers.ts'
+import { FindProviders, type ProvidersFound } from '../core/find-providers.ts'
 import { type Key, keyFromDigest } from '../core/key.ts'
 import { PROVIDER_KEY_BYTES_MAX } from '../core/limits.ts'
 import type { NodeOptions } from '../core/options.ts'
 import type { Ports, StorageWrite } from '../core/ports.ts'
 import type { ProviderStore } from '../core/provider-store.ts'
-import { StoreAtClosest, type StoreFailure } from '../core/store-at-closest.ts'
+import { StoreAtClosest, type StoreFailure, type StoreOutcome } from '../core/store-at-closest.ts'
 import { type Lookups, noPeers, type OperationOptions } from './lookups.ts'
 import type { OperationRunner } from './operation-runner.ts'
 import type { Replication } from './replication.ts'
@@ -74,10 +74,15 @@ export class Providers {
       early: lookups.early({ ...request, tellCloser: true }),
     }
     const operation = new StoreAtClosest({ lookup, request, quorum: 0, selfHolds: isServer() })
-    const outcome = await runner.run('provide', target, operation, given)
+    const isUntold = (end: StoreOutcome): boolean =>
+      end.stored.length === 0 && !end.selfHolds && !(isServer() && end.requests === 0)
+    const outcome = await runner.run('provide', target, operation, {
+      ...given,
+      hasFailed: isUntold,
+    })
     const { failed, requests } = outcome
+    if (isUntold(outcome)) throw noPeers(requests)
     const stored = outcome.selfHolds ? [...outcome.stored, provider] : outcome.stored
-    if (stored.length === 0 && !(isServer() && requests === 0)) throw noPeers(requests)
     const durationMs = ports.clock.now() - startedAt
     return { key, stored, failed, target: outcome.target, requests, durationMs }
   }
@@ -103,14 +108,14 @@ export class Providers {
       wanted: Math.max(1, given.count ?? PROVIDERS_WANTED),
       ...(found === undefined ? {} : { found }),
     })
-    const { providers, answered, requests } = await runner.run(
-      'find-providers',
-      target,
-      operation,
-      given,
-    )
-    if (providers.length === 0 && requests > 0 && answered === 0) throw noPeers(requests)
-    return providers
+    const isUnanswered = (end: ProvidersFound): boolean =>
+      end.providers.length === 0 && end.requests > 0 && end.answered === 0
+    const result = await runner.run('find-providers', target, operation, {
+      ...given,
+      hasFailed: isUnanswered,
+    })
+    if (isUnanswered(result)) throw noPeers(result.requests)
+    return result.providers
   }
 
   /** See `KademliaNode.findPeer`. */
@@ -123,7 +128,10 @@ export class Providers {
     const target = this.#targetOf(peer.idBytes)
     const init = lookups.prepare({ type: 'find-node', key: peer.idBytes, target }, given)
     const operation = new FindPeer({ lookup: init, id: peer.id })
-    const result = await runner.run('find-peer', target, operation, given)
+    const result = await runner.run('find-peer', target, operation, {
+      ...given,
+      hasFailed: ({ peer: found, answered }) => found === undefined && answered === 0,
+    })
     if (result.peer !== undefined) return result.peer
     if (result.answered === 0) throw noPeers(result.requests)
     throw new KadmiumError('ERR_NOT_FOUND', `no peer that was asked knows ${peer.id}`, {

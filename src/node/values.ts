@@ -3,9 +3,10 @@ import { KadmiumError } from '../core/errors.ts'
 import { type GetOutcome, GetValue, type ValueJudge } from '../core/get-value.ts'
 import { bytesEqual, type Key, keyFromDigest } from '../core/key.ts'
 import { ENVELOPE_OVERHEAD_BYTES_MAX, RECORD_KEY_BYTES_MAX } from '../core/limits.ts'
-import type { RpcRequest } from '../core/message.ts'
+import type { RequestTiming } from '../core/lookup.ts'
 import type { NodeOptions } from '../core/options.ts'
 import type { Ports, StorageWrite, UnixMs } from '../core/ports.ts'
+import { type Push, PushItems } from '../core/push-items.ts'
 import type { ValueRecord } from '../core/record.ts'
 import type { RecordStore } from '../core/record-store.ts'
 import { StoreAtClosest, type StoreFailure, type StoreOutcome } from '../core/store-at-closest.ts'
@@ -81,6 +82,7 @@ export interface ValuesInit {
   readonly validators: Validators
   readonly runner: OperationRunner
   readonly lookups: Lookups
+  readonly timing: RequestTiming
   readonly replication: Replication
   /** Called when records changed, so that what is due may have changed. */
   readonly onChanged: () => void
@@ -138,7 +140,10 @@ export class Values {
       selfHolds,
       claim: claim && (() => claim.take()),
     })
-    const outcome = await runner.run('put', target, operation, given)
+    const outcome = await runner.run('put', target, operation, {
+      ...given,
+      hasFailed: (end) => this.#lacksQuorum(end),
+    })
     await this.#settle(claim)
     const result = this.#putResult(key, outcome, clock.now() - startedAt)
     if (given.keep !== false && !keepsFirst) await this.#keep(record, target, given)
@@ -163,7 +168,10 @@ export class Values {
     if (local === undefined && lookup.seeds.length === 0 && !this.#init.isServer()) throw noPeers()
     const judge = this.#judge(key)
     const operation = new GetValue({ lookup, judge, local, quorum: Math.max(1, quorum) })
-    const outcome = await runner.run('get', target, operation, given)
+    const outcome = await runner.run('get', target, operation, {
+      ...given,
+      hasFailed: isUnanswered,
+    })
     return this.#getResult(key, target, outcome, ports.clock.now() - startedAt)
   }
 
@@ -246,7 +254,7 @@ export class Values {
     if (isLone && outcome.requests === 0) {
       return { key, stored, failed, target, quorum: 1, hops, requests, durationMs }
     }
-    if (!outcome.quorumMet) {
+    if (this.#lacksQuorum(outcome)) {
       const stale = failed.find(({ failure }) => failure.reason?.startsWith('stale: '))
       if (stale !== undefined) throw staleWrite(describe(stale), stale.failure.heldVersion)
       const details = { stored: stored.length, quorum, target, failed: failed.length }
@@ -261,11 +269,16 @@ export class Values {
     return { key, stored, failed, target, quorum, hops, requests, durationMs }
   }
 
+  /** A network of one has nobody to ask, and its peer holds the value. */
+  #lacksQuorum({ quorumMet, target, requests }: StoreOutcome): boolean {
+    return !quorumMet && !(target === 0 && requests === 0 && this.#init.isServer())
+  }
+
   #getResult(key: Uint8Array, target: Key, outcome: GetOutcome, durationMs: number): GetResult {
     const { ports, validators } = this.#init
     const { record, from, agreed, hops, requests } = outcome
     if (record === undefined) {
-      if (requests > 0 && outcome.answered === 0) throw noPeers(requests)
+      if (isUnanswered(outcome)) throw noPeers(requests)
       throw notFound(outcome.answered)
     }
     const verdict = validators.validate(key, record.value, ports.clock.wallClock())
@@ -281,21 +294,23 @@ export class Values {
    * fails by it.
    */
   #repair(target: Key, record: ValueRecord, outcome: GetOutcome): void {
-    const { ports, options } = this.#init
+    const { ports, options, runner } = this.#init
     const { outdated, nearestWithout, nearestWithoutRank: rank } = outcome
     const local = this.#localCopy(target, record)
-    const deadline = ports.clock.now() + options.requestTimeoutMaxMs
-    const send = (contact: Contact, copy: ValueRecord): void => {
-      const request: RpcRequest = { type: 'put-value', key: record.key, target, record: copy }
-      ports.network.send(contact, request, deadline, () => {
-        // Whatever came of it: the next reader or the next replication repairs again.
-      })
+    const pushOf = (to: Contact, copy: ValueRecord): Push => {
+      return { to, request: { type: 'put-value', key: record.key, target, record: copy } }
     }
-    for (const contact of outdated) send(contact, local)
-    if (nearestWithout === undefined) return
-    const lifeMs = Math.min(local.ttlMs ?? options.recordLifetimeMs, options.recordLifetimeMs)
-    const ttlMs = lifeMs / 2 ** Math.max(0, rank - options.k + 1)
-    send(nearestWithout, { ...local, ttlMs })
+    const pushes = outdated.map((contact) => pushOf(contact, local))
+    if (nearestWithout !== undefined) {
+      const lifeMs = Math.min(local.ttlMs ?? options.recordLifetimeMs, options.recordLifetimeMs)
+      const ttlMs = lifeMs / 2 ** Math.max(0, rank - options.k + 1)
+      pushes.push(pushOf(nearestWithout, { ...local, ttlMs }))
+    }
+    // Callers come first. Whatever comes of it: the next reader or the next replication repairs again.
+    if (pushes.length === 0 || runner.running > options.operationsMax / 2) return
+    const deadline = ports.clock.now() + options.requestTimeoutMaxMs
+    const { timing } = this.#init
+    void runner.runUpkeep('repair', target, new PushItems({ pushes, timing, deadline }))
   }
 
   /** Takes a newer value into the own store, if an older one is held; returns the record with the life that is left. */
@@ -353,6 +368,11 @@ export class Values {
     const { observer, clock } = this.#init.ports
     observer?.observe({ type: 'record-stored', at: clock.now(), key, origin })
   }
+}
+
+/** Whether nobody could be asked, so that nothing is known of the key. */
+function isUnanswered({ record, requests, answered }: GetOutcome): boolean {
+  return record === undefined && requests > 0 && answered === 0
 }
 
 /** The error for a value over the limit. */

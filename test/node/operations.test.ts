@@ -1,0 +1,74 @@
+import { describe, expect, it } from 'vitest'
+import type { DhtEvent } from '../../src/core/events.ts'
+import { at, trueClosest } from '../support/holders.ts'
+import { sha256Key } from '../support/values.ts'
+import { VirtualNetwork, type VirtualPeer } from '../support/virtual-network.ts'
+
+type OperationEnd = Extract<DhtEvent, { type: 'operation-end' }>
+
+function endsOf({ events }: VirtualPeer, kind: OperationEnd['kind']): OperationEnd[] {
+  return events.filter(
+    (event): event is OperationEnd => event.type === 'operation-end' && event.kind === kind,
+  )
+}
+
+const value = new TextEncoder().encode('some bytes')
+const name = sha256Key(value)
+
+describe('operations of a peer', () => {
+  it('tells observers that an operation failed when it did not do what it was for', async () => {
+    const network = new VirtualNetwork()
+    const peers = await network.spawnMany(12, { k: 4 })
+    const last = at(peers, 11)
+    await network.clock.until(last.node.findNode(name))
+    for (let i = 0; i < 11; i++) network.kill(`peer-${i}`)
+    const calls = [
+      last.node.put(name, value, { quorum: 3, keep: false }),
+      last.node.get(sha256Key(new Uint8Array(1))),
+      last.node.findProviders(name),
+      last.node.findPeer({ id: 'nobody', idBytes: new TextEncoder().encode('nobody') }),
+    ]
+    for (const call of calls) {
+      const code = await network.clock.until(
+        call.then(String, (error: { code: string }) => error.code),
+      )
+      expect(['ERR_QUORUM', 'ERR_NO_PEERS']).toContain(code)
+    }
+    for (const kind of ['put', 'get', 'find-providers', 'find-peer'] as const) {
+      expect(endsOf(last, kind).map(({ result }) => result)).toEqual(['failed'])
+    }
+    expect(endsOf(last, 'find-node').map(({ result }) => result)).toEqual(['done'])
+  })
+
+  it('counts it as done when peers answered that they have nothing', async () => {
+    const network = new VirtualNetwork()
+    const peers = await network.spawnMany(12, { k: 4 })
+    const { node } = at(peers, 3)
+    await expect(network.clock.until(node.get(name))).rejects.toMatchObject({
+      code: 'ERR_NOT_FOUND',
+    })
+    expect(endsOf(at(peers, 3), 'get').map(({ result }) => result)).toEqual(['done'])
+  })
+
+  it('takes back the repairs of a read when it stops', async () => {
+    const network = new VirtualNetwork()
+    const peers = await network.spawnMany(40, { k: 4 })
+    await network.clock.until(at(peers, 1).node.put(name, value))
+    const reader = at(
+      peers,
+      peers.findIndex(({ node }) => node.records.get(name, 0) === undefined),
+    )
+    // The closest of all lost its copy, so that the read leaves one there, in the background.
+    const closest = network.peers.get(trueClosest(network, name, 1)[0]?.id ?? '')
+    expect(closest).toBeDefined()
+    network.kill(closest?.node.self.id ?? '')
+    const amnesiac = await network.spawn(closest?.node.self.id ?? '', { k: 4 })
+    await network.clock.until(amnesiac.node.join([at(peers, 2).node.self]))
+    amnesiac.node.records.remove(name)
+    await network.clock.until(reader.node.get(name))
+    const started = reader.events.filter((e) => e.type === 'operation-start' && e.kind === 'repair')
+    expect(started).toHaveLength(1)
+    await network.clock.until(reader.node.stop())
+    expect(endsOf(reader, 'repair').map(({ result }) => result)).toEqual(['aborted'])
+  })
+})
