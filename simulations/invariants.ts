@@ -1,9 +1,10 @@
 import { compareDistance } from '../src/core/key.ts'
+import type { Simulator } from './engine/simulator.ts'
 import type { SimulatedNetwork, SimulatedPeer } from './simulated-network.ts'
 
 /**
- * What must hold at any time, at any seed (science.md F). Some of the twelve are held elsewhere: I5 and I6 by the tests of
- * `Lookup`, I8 by `SimPeer`, whose alarms of a dead incarnation never go off, and I11 by the digest.
+ * What must hold at any time, at any seed (science.md F). Some of the twelve are held elsewhere: I3 by the tests of
+ * `RoutingTable`, I5 and I6 by those of `Lookup`, I11 by the digest, I12 by `checkQuiescence`.
  */
 
 /** A broken invariant: which, and what was seen. */
@@ -19,6 +20,9 @@ export class InvariantError extends Error {
 
 /** So many peers are checked, evenly spread over the keyspace: a check costs some microseconds a contact. */
 const CHECKED_PEERS_MAX = 2_000
+
+/** How long a network that has stopped is listened to: longer than any interval of a peer's duties. */
+const STANDSTILL_MS = 2 * 3_600_000
 
 /**
  * Checks the network's accounts and its peers, or in a large network a sample of them.
@@ -86,13 +90,18 @@ function checkPeer(sim: SimulatedNetwork, peer: SimulatedPeer): void {
 }
 
 /**
- * I8 and I9 at the end: with every peer stopped nothing is left under way. Messages to the dead are.
+ * I8 and I9 at the end: peers that have stopped wait for nothing, and say nothing any more.
  *
  * @throws InvariantError
  */
-export function checkStandstill(sim: SimulatedNetwork): void {
-  const { requestsUnderWay = 0 } = sim.network.counters
-  if (requestsUnderWay !== 0) {
-    throw new InvariantError('I9', `${requestsUnderWay} requests never ended`)
+export async function checkStandstill(sim: Simulator): Promise<void> {
+  await sim.until(Promise.all([...sim.oracle.peers].map((peer) => sim.stop(peer))))
+  const { counters } = sim.network
+  if (counters.requestsUnderWay !== 0) {
+    throw new InvariantError('I9', `${counters.requestsUnderWay} requests never ended`)
   }
+  const { messages } = counters
+  await sim.run(sim.now + STANDSTILL_MS)
+  const late = counters.messages - messages
+  if (late > 0) throw new InvariantError('I8', `${late} messages of peers that have stopped`)
 }

@@ -1,3 +1,6 @@
+import type { Contact } from '../src/core/contact.ts'
+import type { Key } from '../src/core/key.ts'
+import type { KademliaNode } from '../src/node/kademlia-node.ts'
 import type { SeededRandom } from './engine/random.ts'
 import type { SimPeer } from './engine/sim-peer.ts'
 import type { Simulator } from './engine/simulator.ts'
@@ -14,7 +17,8 @@ const COMPLETENESS = 0.99
 
 /**
  * What must hold some time after the faults have stopped (science.md F, L1 to L5): tables are complete near their own keys,
- * lookups find exactly the closest, what somebody held when the faults stopped is found, and the network is one.
+ * lookups find exactly the closest, what somebody held when the faults stopped is found, the network is one, and the sides
+ * of a cut that is no more (`cut`: which one a key was on) know each other.
  *
  * @throws InvariantError
  */
@@ -22,6 +26,7 @@ export async function checkLiveness(
   sim: Simulator,
   values: readonly PutValue[],
   random: SeededRandom,
+  cut?: (key: Key) => 0 | 1,
 ): Promise<void> {
   const { oracle, options } = sim
   const { neighboursKnown } = examineTables(sim, oracle.peers)
@@ -44,26 +49,56 @@ export async function checkLiveness(
       throw new InvariantError('L3', `${reader.contact.id} does not find a value that was held`)
     }
   }
-  const reached = reachable(sim)
-  if (reached < oracle.size) {
-    throw new InvariantError('L4', `only ${reached} of ${oracle.size} peers can be reached`)
+  checkConnected(sim)
+  if (cut !== undefined) checkMended(sim, cut)
+}
+
+/** L4: along the contacts in tables everybody reaches everybody. Both ways from one peer, which is the same. */
+function checkConnected({ oracle }: Simulator): void {
+  const forth = new Map<string, string[]>()
+  const back = new Map<string, string[]>()
+  for (const { contact, node } of oracle.peers) {
+    const known = contactsOf(node).map(({ id }) => id)
+    forth.set(contact.id, known)
+    for (const id of known) back.set(id, [...(back.get(id) ?? []), contact.id])
+  }
+  for (const edges of [forth, back]) {
+    const reached = [...reachable(oracle.peers[0], edges)].filter((id) => forth.has(id)).length
+    if (reached < oracle.size) {
+      throw new InvariantError('L4', `only ${reached} of ${oracle.size} peers can be reached`)
+    }
   }
 }
 
-/** Peers reached from the first one along the contacts in tables. */
-function reachable(sim: Simulator): number {
-  const byId = new Map(sim.oracle.peers.map((peer) => [peer.contact.id, peer]))
-  const first = sim.oracle.peers[0]
-  if (first === undefined) return 0
-  const seen = new Set<SimPeer>([first])
-  const open = [first]
-  for (let peer = open.pop(); peer !== undefined; peer = open.pop()) {
-    for (const { id } of peer.node?.table.contacts() ?? []) {
-      const next = byId.get(id)
-      if (next === undefined || seen.has(next)) continue
+function reachable(
+  from: SimPeer | undefined,
+  edges: ReadonlyMap<string, readonly string[]>,
+): Set<string> {
+  const seen = new Set<string>(from === undefined ? [] : [from.contact.id])
+  const open = [...seen]
+  for (let id = open.pop(); id !== undefined; id = open.pop()) {
+    for (const next of edges.get(id) ?? []) {
+      if (seen.has(next)) continue
       seen.add(next)
       open.push(next)
     }
   }
-  return seen.size
+  return seen
+}
+
+/** L5: whoever was cut off from the other side knows somebody living there again. */
+function checkMended(sim: Simulator, cut: (key: Key) => 0 | 1): void {
+  const sides = new Set(sim.oracle.peers.map(({ contact }) => cut(contact.key)))
+  if (sides.size < 2) return
+  for (const { contact, node } of sim.oracle.peers) {
+    const own = cut(contact.key)
+    const knows = contactsOf(node).some((other) => cut(other.key) !== own && sim.isUp(other))
+    if (!knows) {
+      throw new InvariantError('L5', `${contact.id} knows nobody on the other side of the cut`)
+    }
+  }
+}
+
+function contactsOf(node: KademliaNode | undefined): Contact[] {
+  return node === undefined ? [] : [...node.table.contacts()]
 }

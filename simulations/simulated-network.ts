@@ -21,7 +21,7 @@ export interface SimulatedPeer extends Keyed {
 
 /** What messages cost. Only the engine knows what is under way: real messages are the transport's. */
 export type MessageCounters = Pick<NetworkCounters, 'messages'> &
-  Partial<Pick<NetworkCounters, 'requestsUnderWay' | 'messagesUnderWay'>>
+  Partial<Pick<NetworkCounters, 'sentByType' | 'requestsUnderWay' | 'messagesUnderWay'>>
 
 /**
  * A network that scenarios run in: the engine's, in virtual time (`Simulator`), or one of real libp2p peers, in real time

@@ -1,9 +1,11 @@
 import { KadmiumError } from '../src/core/errors.ts'
 import { type Key, keyFromDigest, toHex } from '../src/core/key.ts'
 import { sha256Key } from '../src/core/record-key.ts'
+import type { Draft } from './draft.ts'
 import { SeededRandom } from './engine/random.ts'
 import type { World } from './scenario.ts'
 import type { SimulatedNetwork, SimulatedPeer } from './simulated-network.ts'
+import { gini, mean } from './statistics.ts'
 
 /** A value that was put and acknowledged. */
 export interface PutValue {
@@ -108,4 +110,11 @@ export async function getValue(
 /** Copies of each value just now. */
 export function copiesOf(sim: SimulatedNetwork, values: readonly PutValue[]): number[] {
   return values.map((value) => holdersOf(sim, value).length)
+}
+
+/** How evenly the records lie on the living peers (F11): 0 if all hold as many, towards 1 if one holds all. */
+export function reportHoldings(draft: Draft, sim: SimulatedNetwork): void {
+  const held = sim.oracle.peers.map(({ node }) => node?.records.size ?? 0)
+  draft.figure('records held by a peer', mean(held), '')
+  draft.figure('Gini of the records held', gini(held), '')
 }

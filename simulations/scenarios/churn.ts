@@ -8,7 +8,15 @@ import type { Scenario, World } from '../scenario.ts'
 import type { SimulatedNetwork } from '../simulated-network.ts'
 import { mean } from '../statistics.ts'
 import { examineTables, reportTables } from '../tables.ts'
-import { copiesOf, type GetCounts, getValue, type PutValue, putValues } from '../values.ts'
+import { markTraffic, reportTraffic } from '../traffic.ts'
+import {
+  copiesOf,
+  type GetCounts,
+  getValue,
+  type PutValue,
+  putValues,
+  reportHoldings,
+} from '../values.ts'
 
 const HOUR = 3_600_000
 
@@ -36,10 +44,13 @@ export const churn: Scenario<SimulatedNetwork> = {
     const end = startedAt + options.hours * HOUR
     world.phase('churn', end)
     population.start()
+    const traffic = markTraffic(sim)
     const load = startLoad(world, values, end)
     const history = await watch(world, values, end, load.gets)
     checkInvariants(sim)
     report(world, { values, history, ...load })
+    reportTraffic(draft, sim, traffic, options.peers)
+    reportHoldings(draft, sim)
     draft.figure('peers that left', population.left, '')
     reportTables(draft, examineTables(sim, sim.oracle.peers), sim.oracle.size, options.k)
     judge(world, population, { values, history, ...load })
@@ -132,16 +143,13 @@ async function watch(
 }
 
 function report(world: World<SimulatedNetwork>, { values, history, gets, samples }: Outcome): void {
-  const { sim, options, draft } = world
+  const { options, draft } = world
   const alive = history.at(-1)?.copies.filter((copies) => copies > 0).length ?? 0
   draft.figure('values put', values.length, '')
   draft.figure('values held at the end', alive, '')
   draft.figure('gets', gets.possible + gets.lost, '')
   draft.figure('gets that succeeded', gets.succeeded / Math.max(1, gets.possible), 'share')
   if (samples.length > 0) reportLookups(draft, samples, { peers: options.peers, k: options.k })
-  const { counters } = sim.network
-  const seconds = (history.at(-1)?.at ?? 0) * 3_600
-  draft.figure('messages of a peer', counters.messages / options.peers / seconds, '1/s')
   const over = (pick: (entry: History) => number): [number, number][] =>
     history.map((entry) => [entry.at, pick(entry)])
   draft.plot({

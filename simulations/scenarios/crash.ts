@@ -4,7 +4,8 @@ import { measureLookups, reportLookups } from '../lookups.ts'
 import { startNetwork } from '../population.ts'
 import type { Scenario, World } from '../scenario.ts'
 import { binomialRange, histogram, mean } from '../statistics.ts'
-import { copiesOf, type PutValue, putValues } from '../values.ts'
+import { markTraffic, reportTraffic } from '../traffic.ts'
+import { copiesOf, type PutValue, putValues, reportHoldings } from '../values.ts'
 
 const HOUR = 3_600_000
 
@@ -61,6 +62,7 @@ async function repair(
   const { k } = options
   world.phase('repair', sim.now + REPAIR_MS)
   const startedAt = sim.now
+  const traffic = markTraffic(sim)
   const history: [number, number][] = [[0, mean(after)]]
   for (let i = 1; i <= 15; i++) {
     await sim.run(startedAt + (REPAIR_MS * i) / 15)
@@ -70,6 +72,8 @@ async function repair(
   const repaired = copiesOf(sim, values).filter((_, i) => after[i] !== 0)
   draft.figure('copies after repair', mean(repaired), '', { expected: k, source: 'k' })
   draft.figure('fewest copies after repair', Math.min(...repaired), '')
+  reportTraffic(draft, sim, traffic, sim.oracle.size)
+  reportHoldings(draft, sim)
   if (options.replication) {
     draft.checkRange(
       'copies are back',

@@ -9,6 +9,7 @@ import { Churn, startNetwork } from '../population.ts'
 import type { Scenario, World } from '../scenario.ts'
 import { mean, quantile, wilsonInterval } from '../statistics.ts'
 import { examineTables } from '../tables.ts'
+import { markTraffic, reportTraffic } from '../traffic.ts'
 import { holdersOf, putValues } from '../values.ts'
 
 const HOUR = 3_600_000
@@ -174,9 +175,8 @@ async function listen(world: World): Promise<void> {
     })
   }
   await sim.run(half)
-  const before = sim.network.counters.messages
+  const traffic = markTraffic(sim)
   await sim.run(end)
-  const seconds = (end - half) / 1_000
   const hops = samples.map(({ hops: depth }) => depth)
   const durations = samples.map(({ durationMs }) => durationMs)
   const found = samples.filter(({ recall }) => recall >= 0.95).length
@@ -186,11 +186,7 @@ async function listen(world: World): Promise<void> {
     source: 'Li et al. 2005: until the closest alone is found, at 10 bytes a second',
   })
   draft.figure('hops', mean(hops), 'hops')
-  draft.figure(
-    'requests and answers of a peer',
-    (sim.network.counters.messages - before) / options.peers / seconds,
-    '1/s',
-  )
+  reportTraffic(draft, sim, traffic, options.peers)
   const { low } = wilsonInterval(found, samples.length)
   draft.figure('lookups with recall of 0.95', found / samples.length, 'share')
   draft.checkRange('lookups right under this churn', low, 0.95, 1)

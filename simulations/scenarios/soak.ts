@@ -1,13 +1,15 @@
-import { keyFromDigest } from '../../src/core/key.ts'
+import type { Key } from '../../src/core/key.ts'
 import { partition } from '../engine/link-rules.ts'
 import { SeededRandom } from '../engine/random.ts'
 import type { Simulator } from '../engine/simulator.ts'
-import { checkInvariants, InvariantError } from '../invariants.ts'
+import { checkInvariants, checkStandstill, InvariantError } from '../invariants.ts'
 import { checkLiveness } from '../liveness.ts'
 import { exponentialSessions } from '../models/churn.ts'
 import type { SimulationOptions } from '../options.ts'
 import { Churn, startNetwork } from '../population.ts'
+import { checkQuiescence } from '../quiescence.ts'
 import type { Scenario, World } from '../scenario.ts'
+import { markTraffic } from '../traffic.ts'
 import { type GetCounts, getValue, holdersOf, type PutValue, putValues } from '../values.ts'
 
 const MINUTE = 60_000
@@ -18,6 +20,9 @@ const TROUBLE_MS: number = 40 * MINUTE
 
 /** How long a network has to heal: an interval of replication and of refresh, and what they take. */
 const HEAL_MS: number = 2.25 * HOUR
+
+/** The last part of it, in which peers may send no more than upkeep needs: an hour, in which each duty comes up once. */
+const QUIET_MS: number = HOUR
 
 /** The invariants are checked so often while time passes. */
 const CHECK_MS: number = 2 * MINUTE
@@ -100,15 +105,19 @@ async function live(world: World): Promise<void> {
       if (value !== undefined) void getValue(world, value, random, gets)
     })
   }
-  scheduleFaults(sim, random)
+  const cut = scheduleFaults(sim, random)
   await passChecked(sim, TROUBLE_MS)
   churn.stop()
   sim.network.rules.length = 0
   sim.calm()
   const standing = values.filter((value) => isHeldFor(sim, value, HEAL_MS))
-  await passChecked(sim, HEAL_MS)
+  await passChecked(sim, HEAL_MS - QUIET_MS)
+  const traffic = markTraffic(sim)
+  await passChecked(sim, QUIET_MS)
+  checkQuiescence(sim, traffic)
   if (gets.wrong > 0) throw new InvariantError('I7', `${gets.wrong} gets gave a wrong value`)
-  await checkLiveness(sim, standing, random)
+  await checkLiveness(sim, standing, random, cut)
+  await checkStandstill(sim)
 }
 
 /** Whether a copy lives on so long by itself: that of a reader, who caches, may not, and is no promise. */
@@ -119,19 +128,20 @@ function isHeldFor(sim: Simulator, value: PutValue, ms: number): boolean {
   })
 }
 
-/** A crash of up to a third, and a cut of a few minutes. */
-function scheduleFaults(sim: Simulator, random: SeededRandom): void {
+/** A crash of up to a third, and a cut of a few minutes; returns on which side of the cut a key is. */
+function scheduleFaults(sim: Simulator, random: SeededRandom): (key: Key) => 0 | 1 {
   sim.after(random.fraction() * TROUBLE_MS, () => {
     const share = random.fraction() / 3
     for (const peer of random.sample(sim.oracle.peers, Math.floor(share * sim.oracle.size))) {
       sim.kill(peer, { disk: random.chance(0.5) ? 'kept' : 'lost' })
     }
   })
+  const bit = random.below(8)
+  const sideOf = (key: Key): 0 | 1 => (((key[0] as number) >> bit) & 1) as 0 | 1 // keys are not empty
   sim.after((random.fraction() * TROUBLE_MS) / 2, () => {
-    const bit = random.below(8)
     const rule = partition((peer) => {
-      const key = sim.peers[peer]?.contact.key ?? keyFromDigest(new Uint8Array(32))
-      return (((key[0] as number) >> bit) & 1) as 0 | 1 // keys are not empty
+      const contact = sim.peers[peer]?.contact
+      return contact === undefined ? 0 : sideOf(contact.key)
     })
     sim.network.rules.push(rule)
     sim.after(random.fraction() * 10 * MINUTE, () => {
@@ -139,6 +149,7 @@ function scheduleFaults(sim: Simulator, random: SeededRandom): void {
       if (index >= 0) sim.network.rules.splice(index, 1)
     })
   })
+  return sideOf
 }
 
 async function passChecked(sim: Simulator, ms: number): Promise<void> {

@@ -28,6 +28,9 @@ describe('what must hold, holds', () => {
     const report = await runScenario('churn', { peers: 150, hours: 1.5, values: 30, lookups: 60 })
     expect(broken(report)).toEqual([])
     expect(figure(report, 'peers that left')).toBeGreaterThan(20)
+    const sent = ['find-node', 'get-value', 'put-value', 'reply'].map((type) => `${type} of a peer`)
+    const known = sent.reduce((sum, name) => sum + figure(report, name), 0)
+    expect(known).toBeCloseTo(figure(report, 'messages of a peer'), 4)
   })
 
   it('after half of the peers have crashed: the copies are back within an interval', async () => {
