@@ -74,6 +74,12 @@ export class KBucket {
     return indexOfKey(this.#contacts, key)
   }
 
+  /** The same for a contact: most often it is the very object that stands here, and no key is looked at. */
+  placeOf(contact: Contact): number {
+    const index = this.#contacts.indexOf(contact)
+    return index < 0 ? this.indexOf(contact.key) : index
+  }
+
   seenAt(index: number): Instant {
     return this.#seenAt?.[index] ?? this.#allSeenAt
   }

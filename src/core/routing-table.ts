@@ -39,6 +39,8 @@ export class RoutingTable {
   #size = 0
   /** The one bucket that may hold more than k: the outermost with a neighbour in it. */
   #overfull: KBucket | undefined
+  /** See `nextRetryAt`; `undefined`: to be found out anew. */
+  #retryAt: Instant | undefined
 
   constructor(init: RoutingTableInit) {
     this.self = init.self
@@ -79,7 +81,7 @@ export class RoutingTable {
     const prefixLength = commonPrefixLength(this.self, contact.key)
     if (prefixLength === this.self.length * 8) return { type: 'rejected', reason: 'self' }
     const known = this.#buckets[prefixLength]
-    const index = known?.indexOf(contact.key) ?? -1
+    const index = known?.placeOf(contact) ?? -1
     if (known !== undefined && index >= 0) {
       this.#answered(known, index, contact, now)
       return { type: 'refreshed' }
@@ -113,7 +115,7 @@ export class RoutingTable {
   heard(contact: Contact, now: Instant): boolean {
     const bucket = this.#bucketOf(contact.key)
     if (bucket === undefined) return false
-    const index = bucket.indexOf(contact.key)
+    const index = bucket.placeOf(contact)
     if (index >= 0) this.#seen(bucket, index, contact, now)
     else if (bucket.removeReplacement(contact.key)) bucket.addReplacement(contact, this.k)
     return index >= 0
@@ -124,7 +126,7 @@ export class RoutingTable {
     const prefixLength = commonPrefixLength(this.self, contact.key)
     if (prefixLength === this.self.length * 8 || contact.addresses.length === 0) return false
     const bucket = this.#buckets[prefixLength]
-    const index = bucket?.indexOf(contact.key) ?? -1
+    const index = bucket?.placeOf(contact) ?? -1
     if (bucket !== undefined && index >= 0) return bucket.isStale(index)
     if (bucket !== undefined && this.#placeFor(contact, bucket, now).type === 'none') return false
     return this.#admits(contact, prefixLength)
@@ -152,6 +154,7 @@ export class RoutingTable {
       return { type: 'unknown' }
     }
     bucket.failed(index, now)
+    this.#retryAt = undefined
     if (!bucket.isStale(index)) return { type: 'kept' }
     const stale = bucket.at(index)
     const successor = this.#successor(bucket, stale)
@@ -173,7 +176,7 @@ export class RoutingTable {
    */
   probed(oldest: Contact, alive: boolean, newcomer: Contact, now: Instant): Admission {
     const bucket = this.#bucketOf(oldest.key)
-    const index = bucket?.indexOf(oldest.key) ?? -1
+    const index = bucket?.placeOf(oldest) ?? -1
     if (bucket !== undefined) bucket.probingUntil = undefined
     if (!alive) this.failed(oldest.id, oldest.key, now)
     else if (bucket !== undefined && index >= 0) this.#answered(bucket, index, oldest, now)
@@ -231,10 +234,9 @@ export class RoutingTable {
   /** Whether fewer than k live contacts are nearer to the own key than `key`. */
   isNeighbour(key: Key): boolean {
     const prefixLength = commonPrefixLength(this.self, key)
-    let nearer = this.#liveBeyond(prefixLength)
-    if (nearer >= this.k) return false
-    nearer += this.#buckets[prefixLength]?.nearer(key, this.self) ?? 0
-    return nearer < this.k
+    const deeper = this.#liveBeyond(prefixLength)
+    if (deeper >= this.k) return false
+    return deeper + (this.#buckets[prefixLength]?.nearer(key, this.self) ?? 0) < this.k
   }
 
   /** A lookup went into the range of this target's bucket. */
@@ -262,21 +264,23 @@ export class RoutingTable {
 
   /** When `retryDue` next has something to say; `Infinity` if no contact has failed. */
   nextRetryAt(): Instant {
-    let next = Infinity
-    for (const bucket of this.#buckets) next = Math.min(next, bucket?.nextRetryAt() ?? Infinity)
-    return next
+    this.#retryAt ??= Math.min(...this.#buckets.map((bucket) => bucket?.nextRetryAt() ?? Infinity))
+    return this.#retryAt
   }
 
   /** The buckets that hold a contact, farthest first. */
   *buckets(): Generator<BucketView, void, undefined> {
-    for (const bucket of this.#buckets) {
-      if (bucket !== undefined && bucket.size > 0) yield bucket.view()
-    }
+    for (const bucket of this.groups()) if (bucket.size > 0) yield bucket.view()
+  }
+
+  /** All buckets as they are, farthest first. */
+  groups(): readonly Pick<KBucket, 'prefixLength' | 'size' | 'contacts' | 'view'>[] {
+    return this.#buckets.filter((bucket) => bucket !== undefined)
   }
 
   /** All contacts, stale ones included: farthest bucket first, in each the longest known first. */
   *contacts(): Generator<Contact, void, undefined> {
-    for (const bucket of this.#buckets) if (bucket !== undefined) yield* bucket.contacts
+    for (const bucket of this.groups()) yield* bucket.contacts
   }
 
   /**
@@ -326,6 +330,7 @@ export class RoutingTable {
 
   #remove(bucket: KBucket, index: number, reason: RemovalReason): void {
     const removed = bucket.removeAt(index)
+    this.#retryAt = undefined
     this.#size--
     this.#listener?.contactRemoved(removed, reason)
   }
@@ -342,6 +347,7 @@ export class RoutingTable {
 
   #answered(bucket: KBucket, index: number, contact: Contact, now: Instant): void {
     this.#seen(bucket, index, contact, now)
+    if (bucket.hasFailures) this.#retryAt = undefined
     bucket.answered(index)
     this.#trim() // if it was stale, it pushes the farthest neighbour out
   }
@@ -387,9 +393,8 @@ export class RoutingTable {
   /** Live contacts in buckets deeper than `prefixLength`. */
   #liveBeyond(prefixLength: number): number {
     let live = 0
-    for (let i = this.#buckets.length - 1; i > prefixLength; i--) {
-      live += this.#buckets[i]?.live ?? 0
-    }
+    const { length } = this.#buckets
+    for (let i = prefixLength + 1; i < length; i++) live += this.#buckets[i]?.live ?? 0
     return live
   }
 }

@@ -7,7 +7,7 @@ export interface RttEstimatorInit {
     NodeOptions,
     'requestTimeoutMs' | 'requestTimeoutMinMs' | 'requestTimeoutMaxMs'
   >
-  /** Peers remembered; the one not heard of for longest is forgotten. Default: `RTT_PEERS_MAX`. */
+  /** Peers remembered; the half of them not heard of for longest is forgotten at once. Default: `RTT_PEERS_MAX`. */
   readonly peersMax?: number
 }
 
@@ -20,8 +20,12 @@ export interface RttEstimatorInit {
 export class RttEstimator {
   readonly #options: RttEstimatorInit['options']
   readonly #peersMax: number
-  /** In order of the last sample or failure. Made with the first one: most simulated peers are idle. */
-  #peers: Map<string, PeerEstimate> | undefined
+  /**
+   * Peers heard of lately, and those heard of before: when there are half as many of the former as may be, they become the
+   * latter. So the least recent go without any order being kept. Made with the first one: most simulated peers are idle.
+   */
+  #recent: Map<string, PeerEstimate> | undefined
+  #older: Map<string, PeerEstimate> | undefined
   readonly #overall: Estimate = { meanMs: UNMEASURED, deviationMs: 0 }
 
   constructor(init: RttEstimatorInit) {
@@ -31,7 +35,7 @@ export class RttEstimator {
 
   /** How many peers it remembers. */
   get size(): number {
-    return this.#peers?.size ?? 0
+    return (this.#recent?.size ?? 0) + (this.#older?.size ?? 0)
   }
 
   /** The peer answered after `rttMs`; its back-off ends. */
@@ -51,7 +55,7 @@ export class RttEstimator {
   /** How long a request to this peer may take, in milliseconds. */
   timeoutMs(id: string): number {
     const { requestTimeoutMs, requestTimeoutMinMs, requestTimeoutMaxMs } = this.#options
-    const peer = this.#peers?.get(id)
+    const peer = this.#find(id)
     const backOff = 2 ** (peer?.failures ?? 0)
     if (peer !== undefined && peer.meanMs !== UNMEASURED) {
       return clamp(
@@ -77,7 +81,7 @@ export class RttEstimator {
    * than it usually does. Never later than `timeoutMs`.
    */
   slowAfterMs(id: string): number {
-    const peer = this.#peers?.get(id)
+    const peer = this.#find(id)
     const known = peer !== undefined && peer.meanMs !== UNMEASURED ? peer : this.#overall
     const slowMs =
       known.meanMs === UNMEASURED
@@ -86,21 +90,22 @@ export class RttEstimator {
     return Math.min(Math.max(slowMs, SLOW_MIN_MS), this.timeoutMs(id))
   }
 
-  /** The entry of this peer, made if need be, as the one heard of last. */
+  #find(id: string): PeerEstimate | undefined {
+    return this.#recent?.get(id) ?? this.#older?.get(id)
+  }
+
+  /** The entry of this peer, made if need be, as one heard of lately. */
   #touch(id: string): PeerEstimate {
-    this.#peers ??= new Map()
-    const peers = this.#peers
-    const known = peers.get(id)
-    if (known !== undefined) {
-      peers.delete(id)
-    } else if (peers.size >= this.#peersMax) {
-      for (const oldest of peers.keys()) {
-        peers.delete(oldest)
-        break
-      }
+    this.#recent ??= new Map()
+    const known = this.#recent.get(id)
+    if (known !== undefined) return known
+    const peer = this.#older?.get(id) ?? { meanMs: UNMEASURED, deviationMs: 0, failures: 0 }
+    this.#older?.delete(id)
+    if (this.#recent.size >= Math.max(1, Math.floor(this.#peersMax / 2))) {
+      this.#older = this.#recent
+      this.#recent = new Map()
     }
-    const peer = known ?? { meanMs: UNMEASURED, deviationMs: 0, failures: 0 }
-    peers.set(id, peer)
+    this.#recent.set(id, peer)
     return peer
   }
 }

@@ -98,9 +98,9 @@ export class HandOver implements Duty {
    */
   #ownRange(newcomers: ReadonlySet<Contact>): number {
     let expected = 0
-    for (const { prefixLength, contacts } of this.#init.table.buckets()) {
+    for (const { prefixLength, contacts } of this.#init.table.groups()) {
       if (prefixLength > expected) break
-      if (contacts.every(({ contact }) => newcomers.has(contact))) break
+      if (contacts.every((contact) => newcomers.has(contact))) break
       expected = prefixLength + 1
     }
     return expected
