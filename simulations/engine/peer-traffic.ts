@@ -7,8 +7,8 @@ export class PeerTraffic {
   sentBytes = 0
   receivedMessages = 0
   receivedBytes = 0
-  /** Requests of others that arrived here: the load that others make. */
-  served = 0
+  /** Requests of others that arrived here, by type: the load that others make. */
+  readonly served: Map<MessageType, number> = new Map()
 
   sent(_type: MessageType, bytes: number): void {
     this.sentMessages++
@@ -18,6 +18,6 @@ export class PeerTraffic {
   received(type: MessageType, bytes: number): void {
     this.receivedMessages++
     this.receivedBytes += bytes
-    if (type !== 'reply') this.served++
+    if (type !== 'reply') this.served.set(type, (this.served.get(type) ?? 0) + 1)
   }
 }

@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import type { SimulationReport } from '../../simulations/report/report.ts'
+import type { RunHooks } from '../../simulations/run.ts'
 import type { Progress } from '../../simulations/scenario.ts'
 import { KadmiumError } from '../core/errors.ts'
 import { InterruptedError } from './command.ts'
@@ -15,11 +16,12 @@ interface SimulateOptions {
   readonly replay?: string
   readonly sweep?: readonly string[]
   readonly seeds?: string
+  readonly watch?: boolean
   readonly [option: string]: unknown
 }
 
 /** Options of the command itself; all others go to the scenario. */
-const OWN = new Set(['json', 'out', 'replay', 'sweep', 'seeds'])
+const OWN = new Set(['json', 'out', 'replay', 'sweep', 'seeds', 'watch'])
 
 /** Scenario options as they are said here; the simulator checks them, and is loaded only when it runs. */
 const SCENARIO_OPTIONS: readonly (readonly [name: string, help: string])[] = [
@@ -66,6 +68,7 @@ export function simulateCommand(exit: (code: number) => void): Command {
     .argument('[scenario]', 'what is run')
     .option('--json', 'the report as JSON on stdout')
     .option('--out <folder>', 'write report.json and report.html there')
+    .option('--watch', 'a page in the browser that shows the simulation while it runs')
     .option('--replay <report.json>', 'run the simulation of a report again, and compare')
     .option('--sweep <name=values...>', 'run a grid, such as k=8,20 alpha=3,10, on all cores')
     .option('--seeds <count>', 'with --sweep: seeds for each point of the grid (default: 3)')
@@ -77,6 +80,7 @@ export function simulateCommand(exit: (code: number) => void): Command {
 Examples:
   kad simulate lookup --peers 10000
   kad simulate churn --peers 2000 --hours 24 --session 60m --values 2000 --out report/
+  kad simulate churn --peers 500 --session 20m --watch
   kad simulate crash --share 0.5 --seed 7
   kad simulate lookup --sweep k=8,20 alpha=3,10`,
     )
@@ -91,6 +95,7 @@ async function simulate(scenario: string | undefined, options: SimulateOptions):
   const onInterrupt = (): void => interruption.abort(new InterruptedError())
   process.once('SIGINT', onInterrupt)
   try {
+    refuseWatch(options)
     if (options.replay !== undefined) return await replay(options.replay, output, interruption)
     if (scenario === undefined) {
       throw new KadmiumError('ERR_INVALID_OPTION', 'which scenario? See kad simulate --help')
@@ -98,11 +103,52 @@ async function simulate(scenario: string | undefined, options: SimulateOptions):
     if (options.sweep !== undefined) {
       return await sweep(scenario, options, output, interruption.signal)
     }
-    const report = await run(scenario, givenOf(options), interruption.signal)
-    await show(report, options, output)
-    return report.checks.every(({ holds }) => holds) ? EXIT.ok : EXIT.failure
+    const run = options.watch === true ? runWatched : runAlone
+    return await run(scenario, options, output, interruption.signal)
   } finally {
     process.removeListener('SIGINT', onInterrupt)
+  }
+}
+
+function refuseWatch({ watch, replay: report, sweep: grid }: SimulateOptions): void {
+  if (watch !== true || (report === undefined && grid === undefined)) return
+  const other = report === undefined ? '--sweep' : '--replay'
+  const message = `--watch shows one simulation while it runs: leave out ${other}`
+  throw new KadmiumError('ERR_INVALID_OPTION', message)
+}
+
+async function runAlone(
+  scenario: string,
+  options: SimulateOptions,
+  output: Output,
+  signal: AbortSignal,
+): Promise<number> {
+  const report = await run(scenario, givenOf(options), signal)
+  await show(report, options, output)
+  return exitCodeOf(report)
+}
+
+async function runWatched(
+  scenario: string,
+  options: SimulateOptions,
+  output: Output,
+  signal: AbortSignal,
+): Promise<number> {
+  const { openWatch, pageOpened, pagesLeft } = await import('./simulation-page.ts')
+  const given = givenOf(options)
+  const watch = await openWatch(scenario, given)
+  try {
+    await pageOpened(watch, output, signal)
+    const report = await run(scenario, given, signal, watch)
+    watch.finish(report)
+    await show(report, options, output)
+    await pagesLeft(watch, output, signal)
+    return exitCodeOf(report)
+  } catch (error) {
+    watch.fail(error instanceof Error ? error.message : String(error))
+    throw error
+  } finally {
+    await watch.close()
   }
 }
 
@@ -111,17 +157,23 @@ async function run(
   scenario: string,
   given: Readonly<Record<string, unknown>>,
   signal: AbortSignal,
+  hooks: Pick<RunHooks, 'onProgress' | 'onOver'> = {},
 ): Promise<SimulationReport> {
   const { runScenario } = await import('../../simulations/run.ts')
   const progress = new ProgressLine()
+  const onProgress = (state: Progress): void => {
+    progress.show(state)
+    hooks.onProgress?.(state)
+  }
   try {
-    return await runScenario(scenario, given, {
-      signal,
-      onProgress: (state) => progress.show(state),
-    })
+    return await runScenario(scenario, given, { ...hooks, signal, onProgress })
   } finally {
     progress.clear()
   }
+}
+
+function exitCodeOf({ checks }: SimulationReport): number {
+  return checks.every(({ holds }) => holds) ? EXIT.ok : EXIT.failure
 }
 
 async function show(
@@ -158,7 +210,7 @@ async function replay(
   await show(report, {}, output)
   if (report.digest === NO_DIGEST) {
     output.note('run again with the same options; among real peers no two runs are the same')
-    return report.checks.every(({ holds }) => holds) ? EXIT.ok : EXIT.failure
+    return exitCodeOf(report)
   }
   const isSame = reproducibleJson(report) === reproducibleJson(before)
   output.note(isSame ? 'the same, event by event' : `different: the digest was ${before.digest}`)

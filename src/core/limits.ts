@@ -57,6 +57,9 @@ export const RTT_PEERS_MAX = 1024
  */
 export const EARLY_RANK_PER_K = 1.5
 
+/** Up to which rank, as a share of k, a peer is surely among the k closest, by the same estimate. */
+export const SURE_RANK_PER_K = 0.75
+
 /**
  * A peer holds what it is given as a replica as long as it knows fewer than so many times k peers nearer to the key. More than
  * k, because tables name the dead as well: when two thirds of a network have died, a peer that is one of the k closest living

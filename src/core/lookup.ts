@@ -35,6 +35,8 @@ export interface LookupInit {
   readonly timing: RequestTiming
   /** When the lookup ends with what it has. */
   readonly deadline: Instant
+  /** Where the answer of any of those to be found will do. */
+  readonly holders?: Holders | undefined
   /** What candidates near the target are sent before anything else. */
   readonly early?: EarlyRequest | undefined
 }
@@ -48,6 +50,17 @@ export interface EarlyRequest {
   readonly request: RpcRequest
   /** Whether a peer at this key is near enough; if it is, so are all that stand nearer. */
   readonly isNear: (key: Key) => boolean
+}
+
+/**
+ * Whose answer will do, whoever of them gives it. One of them is asked as soon as any is known, and nobody else until it has
+ * answered or is late: the nearest would carry the load of all that look for it, and two answers more are of no use.
+ */
+export interface Holders {
+  /** Whether a peer at this key is surely one of them; if it is, so are all that stand nearer. */
+  readonly isNear: (key: Key) => boolean
+  /** Which of them, at random: the share of them that stand nearer. 0 to below 1. */
+  readonly choice: number
 }
 
 /** What a lookup found. */
@@ -78,6 +91,8 @@ export interface LookupResult {
 export class Lookup implements Operation<LookupResult> {
   readonly #init: LookupInit
   readonly #candidates: Candidates
+  /** The one of `LookupInit.holders` that was chosen. */
+  #holder: Candidate | undefined
   /** Candidates in state `waiting` but for those asked early: what counts against alpha. */
   #waiting = 0
   /** Answers in a row that named nobody nearer than the nearest known. */
@@ -116,9 +131,11 @@ export class Lookup implements Operation<LookupResult> {
     if (survey.answered < this.#init.answersWanted && !survey.open && this.#hearMoreSeeds()) {
       survey = this.#survey()
     }
-    const { ask, answered, open } = survey
+    const { answered, open } = survey
     if (answered >= this.#init.answersWanted || !open) return this.#end(true)
-    if (ask !== undefined) {
+    this.#holder ??= this.#chooseHolder()
+    const ask = this.#holder?.state === 'unasked' ? this.#holder : survey.ask
+    if (ask !== undefined && this.#holder?.state !== 'waiting') {
       if (this.#mayAskEarly(ask)) return this.#ask(ask, now, true)
       if (this.#waiting < this.#parallelism()) return this.#ask(ask, now, false)
     }
@@ -169,6 +186,20 @@ export class Lookup implements Operation<LookupResult> {
       if (isNew) return true
     }
     return false
+  }
+
+  /** One of the holders known, none of whom has been asked yet. */
+  #chooseHolder(): Candidate | undefined {
+    const { holders } = this.#init
+    if (holders === undefined) return undefined
+    const { list } = this.#candidates
+    let count = 0
+    for (const { contact, state } of list) {
+      if (!holders.isNear(contact.key)) break
+      if (state !== 'unasked') return undefined
+      count += 1
+    }
+    return count === 0 ? undefined : list[Math.floor(holders.choice * count)]
   }
 
   #mayAskEarly({ isEarly, contact }: Candidate): boolean {

@@ -4,6 +4,9 @@ import { distanceFraction, type Key } from './key.ts'
 /** Lookups whose estimates are remembered. */
 const SAMPLES = 16
 
+/** Fewer peers say too little. */
+const SAMPLE_PEERS_MIN = 5
+
 /**
  * Estimates how many peers the network has, from how near the peers closest to a target stand: with N uniform keys the
  * distance of the i-th closest is about i/N of the keyspace, so the least-squares line through them gives
@@ -13,19 +16,12 @@ const SAMPLES = 16
 export class NetworkSizeEstimator {
   #samples: number[] | undefined
 
-  /** Takes in the closest peers to a target that a lookup found, nearest first. Fewer than 5 say too little. */
+  /** Takes in the closest peers to a target that a lookup found, nearest first. */
   add(target: Key, closest: readonly Contact[]): void {
-    if (closest.length < 5) return
-    let squares = 0
-    let products = 0
-    closest.forEach((contact, index) => {
-      const rank = index + 1
-      squares += rank * rank
-      products += rank * distanceFraction(target, contact.key)
-    })
-    if (products === 0) return
+    const sample = sampleOf(target, closest)
+    if (sample === undefined) return
     this.#samples ??= []
-    this.#samples.push(squares / products)
+    this.#samples.push(sample)
     if (this.#samples.length > SAMPLES) this.#samples.shift()
   }
 
@@ -36,4 +32,17 @@ export class NetworkSizeEstimator {
     // Each sample estimates N with an equal error on 1/N, so that the harmonic mean has the least bias.
     return samples.length / samples.reduce((sum, sample) => sum + 1 / sample, 0)
   }
+}
+
+/** The estimate of one target by itself, such as that of a peer's own key and its neighbours. */
+export function sampleOf(target: Key, closest: readonly Contact[]): number | undefined {
+  if (closest.length < SAMPLE_PEERS_MIN) return undefined
+  let squares = 0
+  let products = 0
+  closest.forEach((contact, index) => {
+    const rank = index + 1
+    squares += rank * rank
+    products += rank * distanceFraction(target, contact.key)
+  })
+  return products === 0 ? undefined : squares / products
 }

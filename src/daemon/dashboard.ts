@@ -7,21 +7,24 @@ import { type ApiAddress, apiAddressToText } from '../api/address.ts'
 /** Answers a request. */
 export type Answers = (request: IncomingMessage, response: ServerResponse) => void
 
+/** The pages that are built: the dashboard of a daemon, and that of a simulation. */
+export type Page = 'index.html' | 'simulation.html'
+
 /** What a browser may load for the page: what comes from this very address, and nothing written into the page. */
 export const CONTENT_SECURITY_POLICY =
   "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 
 /**
- * Answers GET and HEAD of the dashboard's files with `/` as its page, and leaves all else to `otherwise`. The files hold no
- * secret: what they show they ask of the API, which wants its token.
+ * Answers GET and HEAD of the built files with `/` as their page, and leaves all else to `otherwise`. The files hold no secret:
+ * what they show they ask of the API, which wants its token.
  */
-export function dashboardAnswers(otherwise: Answers): Answers {
+export function dashboardAnswers(otherwise: Answers, page: Page = 'index.html'): Answers {
   let files: ReadonlyMap<string, File> | undefined
   return (request, response) => {
     const path = request.url?.split('?')[0] ?? '/'
     const isReading = request.method === 'GET' || request.method === 'HEAD'
     // Read when first asked for: most daemons are never looked at.
-    files ??= isReading ? loadFiles() : undefined
+    files ??= isReading ? loadFiles(page) : undefined
     const file = isReading ? files?.get(path) : undefined
     if (file !== undefined) send(request, response, file)
     else if (isReading && path === '/') sayUnbuilt(response)
@@ -58,7 +61,7 @@ const TYPES: Readonly<Record<string, string>> = {
 }
 
 /** The files of the built page by the path of their URL; whatever is asked for, nothing else is read. */
-function loadFiles(): ReadonlyMap<string, File> {
+function loadFiles(page: Page): ReadonlyMap<string, File> {
   const files = new Map<string, File>()
   const folder = builtPage(import.meta.dirname)
   if (folder === undefined) return files
@@ -69,8 +72,9 @@ function loadFiles(): ReadonlyMap<string, File> {
     const tag = `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`
     const url = name.split(sep).join('/')
     const file = { type, bytes, tag, immutable: url.startsWith('assets/') }
-    files.set(`/${url}`, file)
-    if (url === 'index.html') files.set('/', file)
+    if (url === page) files.set('/', file)
+    // The other pages have nobody here who would answer them.
+    if (url === page || extname(url) !== '.html') files.set(`/${url}`, file)
   }
   return files
 }

@@ -1,16 +1,17 @@
 import type { Contact } from '../core/contact.ts'
 import { KadmiumError } from '../core/errors.ts'
 import { compareDistance, distanceFraction, type Key, keyFromDigest } from '../core/key.ts'
-import { EARLY_RANK_PER_K } from '../core/limits.ts'
+import { EARLY_RANK_PER_K, SURE_RANK_PER_K } from '../core/limits.ts'
 import {
   type EarlyRequest,
+  type Holders,
   Lookup,
   type LookupInit,
   type LookupResult,
   type RequestTiming,
 } from '../core/lookup.ts'
 import type { RpcRequest } from '../core/message.ts'
-import { NetworkSizeEstimator } from '../core/network-size.ts'
+import { NetworkSizeEstimator, sampleOf } from '../core/network-size.ts'
 import type { NodeOptions } from '../core/options.ts'
 import type { Observer, Ports } from '../core/ports.ts'
 import type { RoutingTable } from '../core/routing-table.ts'
@@ -95,11 +96,21 @@ export class Lookups {
    * so: a copy too many does no harm, a second round trip for many does. `undefined` before there is an estimate.
    */
   early(request: TargetedRequest): EarlyRequest | undefined {
-    const size = this.#networkSize.estimate()
-    if (size === undefined) return undefined
     const { target } = request
-    const limit = (EARLY_RANK_PER_K * this.#init.options.k) / size
+    const limit = this.#distanceOfRank(EARLY_RANK_PER_K * this.#init.options.k)
+    if (limit === undefined) return undefined
     return { request, isNear: (key) => distanceFraction(target, key) <= limit }
+  }
+
+  /**
+   * Those who by the estimate of the network's size are surely among the k closest, all of whom hold what is looked for.
+   * `undefined` if the peer knows too little to tell.
+   */
+  holders(target: Key): Holders | undefined {
+    const limit = this.#distanceOfRank(SURE_RANK_PER_K * this.#init.options.k)
+    if (limit === undefined) return undefined
+    const choice = this.#init.ports.random.fraction()
+    return { isNear: (key) => distanceFraction(target, key) <= limit, choice }
   }
 
   /** See `KademliaNode.findNode`. */
@@ -148,8 +159,20 @@ export class Lookups {
 
   /** Peers in the network by this peer's estimate, itself counted. */
   networkSize(): number | undefined {
-    const others = this.#networkSize.estimate()
+    const others = this.#othersEstimated()
     return others === undefined ? undefined : Math.max(others, this.#init.table.size) + 1
+  }
+
+  /** How far from a target the peer of this rank stands, by the estimate; a fraction of the keyspace. */
+  #distanceOfRank(rank: number): number | undefined {
+    const others = this.#othersEstimated()
+    return others === undefined ? undefined : rank / others
+  }
+
+  /** Before the first lookup the neighbourhood, which the table always knows, says how dense the network is. */
+  #othersEstimated(): number | undefined {
+    const { table, self } = this.#init
+    return this.#networkSize.estimate() ?? sampleOf(self().key, table.neighbours())
   }
 
   #learn(target: Key, result: LookupResult): void {

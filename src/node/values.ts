@@ -167,7 +167,13 @@ export class Values {
     )
     if (local === undefined && lookup.seeds.length === 0 && !this.#init.isServer()) throw noPeers()
     const judge = this.#judge(key)
-    const operation = new GetValue({ lookup, judge, local, quorum: Math.max(1, quorum) })
+    const holders = quorum <= 1 ? this.#init.lookups.holders(target) : undefined
+    const operation = new GetValue({
+      lookup: { ...lookup, holders },
+      judge,
+      local,
+      quorum: Math.max(1, quorum),
+    })
     const outcome = await runner.run('get', target, operation, {
       ...given,
       hasFailed: isUnanswered,

@@ -36,7 +36,8 @@ describe('what must hold, holds', () => {
   it('after half of the peers have crashed: the copies are back within an interval', async () => {
     const report = await runScenario('crash', { peers: 300, values: 40, lookups: 40 })
     expect(broken(report)).toEqual([])
-    expect(figure(report, 'copies after the crash')).toBeLessThan(13)
+    const before = figure(report, 'copies before')
+    expect(figure(report, 'copies after the crash')).toBeLessThan(0.6 * before)
     expect(figure(report, 'fewest copies after repair')).toBeGreaterThanOrEqual(19)
   })
 
