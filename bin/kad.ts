@@ -31,7 +31,13 @@ function start(): void {
 }
 
 async function run({ main }: typeof import('../src/cli/main.ts')): Promise<void> {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', onOutputError)
   process.exitCode = await main(process.argv.slice(2))
+}
+
+/** Whoever read the output has read enough, as in `kad peers | head`: the command ends as it would, and a daemon lives on. */
+function onOutputError(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') crash(error)
 }
 
 function crash(error: unknown): void {

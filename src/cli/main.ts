@@ -51,11 +51,18 @@ export async function main(argv: readonly string[]): Promise<number> {
       program.outputHelp()
       return EXIT.usage
     }
-    await program.parseAsync([...argv], { from: 'user' })
+    await program.parseAsync(withoutHelpOfNothing(program, argv), { from: 'user' })
     return code
   } catch (error) {
     return report(error, argv.includes('--json'))
   }
+}
+
+/** `kad gett --help` asks for the help of nothing: that there is no such command is the answer, not the help of `kad`. */
+export function withoutHelpOfNothing(program: Command, argv: readonly string[]): string[] {
+  const name = argv[0] ?? ''
+  const isKnown = name === 'help' || program.commands.some((command) => command.name() === name)
+  return isKnown || name.startsWith('-') ? [...argv] : [name]
 }
 
 /** The whole command line; `exit` takes the exit code of the command that was run. */

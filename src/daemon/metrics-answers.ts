@@ -1,4 +1,4 @@
-import { timingSafeEqual } from 'node:crypto'
+import { bearsToken } from '../api/bearer-token.ts'
 import type { Answers } from './dashboard.ts'
 import type { MetricsPage } from './metrics-page.ts'
 
@@ -42,11 +42,4 @@ export function metricsAnswers(given: {
       (error: unknown) => refuse(500, `the metrics could not be read: ${String(error)}`, {}),
     )
   }
-}
-
-/** Whether a request bears the token; takes as long for any wrong one of its length. */
-function bearsToken(authorization: string | undefined, token: string): boolean {
-  const wanted = Buffer.from(`Bearer ${token}`)
-  const given = Buffer.from(authorization ?? '')
-  return given.length === wanted.length && timingSafeEqual(given, wanted)
 }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { describe, expect, it } from 'vitest'
-import { createProgram } from '../../src/cli/main.ts'
+import { createProgram, withoutHelpOfNothing } from '../../src/cli/main.ts'
 
 const program = createProgram(() => {})
 const commands = [program, ...allBelow(program)]
@@ -50,6 +50,15 @@ describe('what is mistyped', () => {
     const { said, code } = await failing(argv)
     expect(said).toContain(`(Did you mean ${meant}?)`)
     expect(code).toMatch(/^commander\.unknown/)
+  })
+
+  it('is not answered with the help of kad, though help is asked for', async () => {
+    const { said, code } = await failing(withoutHelpOfNothing(program, ['gett', '--help']))
+    expect(said).toContain('(Did you mean get?)')
+    expect(code).toBe('commander.unknownCommand')
+    const argv = ['get', '--help']
+    expect(withoutHelpOfNothing(program, argv)).toEqual(argv)
+    expect(withoutHelpOfNothing(program, ['--help'])).toEqual(['--help'])
   })
 
   it('as a value is answered with those that there are', async () => {
