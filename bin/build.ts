@@ -3,7 +3,7 @@
 //   dist/src, dist/simulations   one module per source module, with declarations
 //   dist/bin/kad.js              the executable, in syntax that any Node since 12 can parse
 //   dist/cli/main.js, chunk-*    the command line in a few files: one command loads what it needs
-//   dist/dashboard               the page that the daemon serves, bundled by Vite with all it needs
+//   dist/dashboard               the pages of a daemon and of a simulation, bundled by Vite with all they need
 //
 // The command line is bundled because a thin client that answers within a blink cannot afford to
 // open two hundred files of its dependencies. Whatever it imports dynamically (the daemon and with
@@ -101,6 +101,9 @@ async function bundleDashboard(): Promise<void> {
       // Every file of its own: the page's policy allows nothing that is written inside another.
       assetsInlineLimit: 0,
       modulePreload: false,
+      rolldownOptions: {
+        input: ['index.html', 'simulation.html'].map((page) => join(root, 'src/dashboard', page)),
+      },
     },
   })
 }

@@ -37,6 +37,7 @@ export async function measureLookups(
     )
     for (const sample of await sim.until(Promise.all(group))) {
       world.count(sample.recall === 1)
+      world.tally.lookup(sample.recall)
       samples.push(sample)
     }
   }

@@ -17,11 +17,14 @@ import type { Progress, Scenario, World } from './scenario.ts'
 import { FULL_STACK_SCENARIOS, SCENARIOS } from './scenarios.ts'
 import type { SimulatedNetwork } from './simulated-network.ts'
 import { liveBytes, Stopwatch } from './stopwatch.ts'
+import { Tally } from './tally.ts'
 
 /** What may be given to a run beside its options. */
 export interface RunHooks {
   /** Called now and then while time passes, and when a phase begins. */
   readonly onProgress?: (progress: Progress) => void
+  /** The scenario has done all it does, or failed; its networks are as they were at that moment. */
+  readonly onOver?: () => void
   /** Ends the run with its reason. */
   readonly signal?: AbortSignal
 }
@@ -41,7 +44,7 @@ export async function runScenario(
   hooks: RunHooks = {},
 ): Promise<SimulationReport> {
   const scenario = scenarioOf(name)
-  const options = optionsOf(scenario, given)
+  const options = optionsOf(name, given)
   const stopwatch = new Stopwatch()
   const draft = new Draft()
   const setting = { options, draft, hooks, stopwatch }
@@ -84,6 +87,20 @@ export function scenarioOf(name: string): Scenario {
   throw new KadmiumError('ERR_INVALID_OPTION', `there is no scenario '${name}'; there are ${names}`)
 }
 
+/**
+ * The options of a run, complete and checked.
+ *
+ * @throws KadmiumError `ERR_INVALID_OPTION`, as the run would.
+ */
+export function optionsOf(name: string, given: GivenOptions): SimulationOptions {
+  const { defaults } = scenarioOf(name)
+  const options = resolveSimulation(given, defaults)
+  if (options.network !== 'libp2p') return options
+  const real = resolveSimulation(given, { ...defaults, ...FULL_STACK_DEFAULTS })
+  checkFullStack(name, real)
+  return real
+}
+
 /** A network by these options, not started yet. */
 export function makeSimulator(options: SimulationOptions): Simulator {
   const { seed, loss, duplication } = options
@@ -116,15 +133,6 @@ interface Course {
   readonly digest: string
 }
 
-function optionsOf(scenario: Scenario, given: GivenOptions): SimulationOptions {
-  const { name, defaults } = scenario
-  const options = resolveSimulation(given, defaults)
-  if (options.network !== 'libp2p') return options
-  const real = resolveSimulation(given, { ...defaults, ...FULL_STACK_DEFAULTS })
-  checkFullStack(name, real)
-  return real
-}
-
 function nodeOptionsOf(options: SimulationOptions): NodeOptions {
   const { k, alpha, widen, contacts, timeouts, replication } = options
   const fixed = { requestTimeoutMs: 5_000, requestTimeoutMinMs: 5_000, requestTimeoutMaxMs: 5_000 }
@@ -147,7 +155,7 @@ async function runSimulated(scenario: Scenario, setting: Setting): Promise<Cours
     sims.push(sim)
     return sim
   })
-  await scenario.run(world)
+  await runIn(world, scenario, setting)
   const digests = sims.map(({ trace }) => trace.digest()).join()
   return {
     events: eventsOf(sims),
@@ -167,10 +175,22 @@ async function runFullStack(name: string, setting: Setting): Promise<Course> {
     return network
   })
   try {
-    await scenario?.run(world)
+    if (scenario !== undefined) await runIn(world, scenario, setting)
     return { events: eventsOf(networks), digest: NO_DIGEST }
   } finally {
     for (const network of networks) await network.close()
+  }
+}
+
+async function runIn<Network extends SimulatedNetwork>(
+  world: World<Network>,
+  scenario: Scenario<Network>,
+  { hooks }: Setting,
+): Promise<void> {
+  try {
+    await scenario.run(world)
+  } finally {
+    hooks.onOver?.()
   }
 }
 
@@ -184,21 +204,30 @@ function makeWorld<Network extends SimulatedNetwork>(
 ): World<Network> {
   const { onProgress, signal } = hooks
   const state = { phase: 'start', end: undefined as number | undefined, done: 0, succeeded: 0 }
-  const tell = (sim: Network): void => {
+  const tally = new Tally()
+  // A scenario is done with a network when it makes another.
+  let current: Pick<Progress, 'sim' | 'options'> | undefined
+  const tell = (): void => {
     signal?.throwIfAborted()
+    if (current === undefined) return
+    const { sim } = current
     onProgress?.({
+      ...current,
+      tally,
       now: sim.now,
       isVirtual: options.network !== 'libp2p',
       end: state.end,
       events: sim.events,
       success: state.done === 0 ? undefined : state.succeeded / state.done,
       phase: state.phase,
-      sim,
     })
   }
   const another = (changed: Partial<SimulationOptions> = {}): Network => {
-    const sim = make({ ...options, ...changed })
-    sim.onProgress = () => tell(sim)
+    const all = { ...options, ...changed }
+    const sim = make(all)
+    sim.onProgress = tell
+    current = { sim, options: all }
+    tell()
     return sim
   }
   const sim = another()
@@ -206,11 +235,12 @@ function makeWorld<Network extends SimulatedNetwork>(
     options,
     sim,
     draft,
+    tally,
     another,
     phase: (phase, end) => {
       Object.assign(state, { phase, end })
       stopwatch.begin(phase)
-      tell(sim)
+      tell()
     },
     count: (succeeded) => {
       state.done += 1

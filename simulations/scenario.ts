@@ -2,6 +2,7 @@ import type { Draft } from './draft.ts'
 import type { Simulator } from './engine/simulator.ts'
 import type { SimulationOptions } from './options.ts'
 import type { SimulatedNetwork } from './simulated-network.ts'
+import type { Tally } from './tally.ts'
 
 /** How far a run is; for people who wait. */
 export interface Progress {
@@ -16,7 +17,10 @@ export interface Progress {
   readonly success: number | undefined
   /** What the scenario does just now. */
   readonly phase: string
+  /** The network that time passes in, and what it was made by. */
   readonly sim: SimulatedNetwork
+  readonly options: SimulationOptions
+  readonly tally: Tally
 }
 
 /** What a scenario works in. */
@@ -24,6 +28,7 @@ export interface World<Network extends SimulatedNetwork = Simulator> {
   readonly options: SimulationOptions
   readonly sim: Network
   readonly draft: Draft
+  readonly tally: Tally
   /** A second network by the same options, or some others; nothing has started in it. */
   another(changed?: Partial<SimulationOptions>): Network
   /** Says what begins now, and when it ends if that is known. ms of the network's time. */

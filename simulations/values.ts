@@ -50,7 +50,10 @@ export async function putValues(
       const key = sha256Key(sim.hash(value))
       const isStored = await isAcknowledged(random.pick(sim.oracle.peers), key, value)
       world.count(isStored)
-      if (isStored) values.push({ key, target: keyFromDigest(sim.hash(key)), value })
+      if (!isStored) return
+      const put = { key, target: keyFromDigest(sim.hash(key)), value }
+      values.push(put)
+      world.tally.value(sim, put)
     })
     await sim.until(Promise.all(group))
   }
@@ -102,6 +105,7 @@ export async function getValue(
   else {
     counts.possible += 1
     world.count(found !== undefined)
+    world.tally.get(found !== undefined)
     if (found !== undefined) counts.succeeded += 1
   }
   if (found !== undefined && toHex(found) !== toHex(value.value)) counts.wrong += 1

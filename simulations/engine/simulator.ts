@@ -36,6 +36,12 @@ const RTT_PEERS_MAX = 64
 /** Events between two calls of `onProgress`. */
 const PROGRESS_EVENTS = 2 ** 14
 
+/** The computer's own events (Ctrl-C, connections of those who look on) wait no longer than about so long. ms of real time. */
+const BREAK_MS = 20
+
+/** Events between two looks at the real clock. */
+const LOOK_EVENTS = 2 ** 8
+
 /**
  * A network of production nodes in virtual time. Time jumps from event to event; one seed decides everything; the trace's
  * digest tells whether two runs were the same.
@@ -66,6 +72,8 @@ export class Simulator implements PeerHost, SimulatedNetwork {
   #now = 0
   #worldEvents = 0
   #events = 0
+  #lookAt = LOOK_EVENTS
+  #brokeAt: number = performance.now()
 
   constructor(init: SimulatorInit) {
     this.seed = init.seed
@@ -193,7 +201,7 @@ export class Simulator implements PeerHost, SimulatedNetwork {
   /** Lets time pass until `time`, and everything happen that is due meanwhile. */
   async run(time: number): Promise<void> {
     await drained()
-    while (this.queue.nextTime() <= time) if (this.#step()) await drained()
+    while (this.queue.nextTime() <= time) if (this.#step()) await this.#continued()
     this.#now = time
   }
 
@@ -209,7 +217,7 @@ export class Simulator implements PeerHost, SimulatedNetwork {
       if (this.queue.nextTime() === Infinity) {
         throw new Error('nothing is left to happen, and the promise waits')
       }
-      if (this.#step()) await drained()
+      if (this.#step()) await this.#continued()
     }
     return settled
   }
@@ -222,6 +230,19 @@ export class Simulator implements PeerHost, SimulatedNetwork {
     this.#events++
     if (this.#events % PROGRESS_EVENTS === 0) this.onProgress?.(this.#now)
     return event.fire()
+  }
+
+  /**
+   * Resolves when every continuation has run; now and then not before the computer's own events had their turn. Virtual time
+   * stands still meanwhile, and nothing in the simulation hears of them.
+   */
+  #continued(): Promise<void> {
+    if (this.#events < this.#lookAt) return drained()
+    this.#lookAt = this.#events + LOOK_EVENTS
+    const now = performance.now()
+    if (now - this.#brokeAt < BREAK_MS) return drained()
+    this.#brokeAt = now
+    return turned()
   }
 
   #makeNode(peer: SimPeer): KademliaNode {
@@ -265,6 +286,11 @@ class WorldEvent implements SimEvent {
 /** Resolves when every continuation has run: the queue of microtasks is empty before Node's next tick. */
 function drained(): Promise<void> {
   return new Promise((resolve) => process.nextTick(resolve))
+}
+
+/** The same, when the event loop has gone round as well. */
+function turned(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
 }
 
 function latin1(bytes: Uint8Array): string {

@@ -106,7 +106,9 @@ async function sampleLookup(
   const { incarnation } = peer
   try {
     const sample = await lookUp(world.sim, peer, random.bytes(32))
-    if (peer.incarnation === incarnation) samples.push(sample)
+    if (peer.incarnation !== incarnation) return
+    samples.push(sample)
+    world.tally.lookup(sample.recall)
   } catch (error) {
     // A peer that has just come and knows nobody yet finds nothing; whoever has died is not asked.
     if (peer.incarnation === incarnation && !isNoPeers(error)) throw error

@@ -35,6 +35,7 @@ export const partition: Scenario = {
     world.phase('cut in two', end)
     const keys = Array.from({ length: options.values }, (_, i) => sharedKey(sim, `key ${i}`))
     writeInBoth(world, keys, end)
+    for (const key of keys) world.tally.value(sim, key)
     await sim.run(end)
     sim.network.rules.splice(sim.network.rules.indexOf(rule), 1)
 

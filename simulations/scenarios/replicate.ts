@@ -168,6 +168,7 @@ async function listen(world: World): Promise<void> {
       const { incarnation } = peer
       lookUp(sim, peer, random.bytes(32)).then(
         (sample) => {
+          world.tally.lookup(sample.recall)
           if (at >= half && peer.incarnation === incarnation) samples.push(sample)
         },
         () => undefined, // a newcomer that knows nobody yet

@@ -103,8 +103,11 @@ async function simulate(scenario: string | undefined, options: SimulateOptions):
     if (options.sweep !== undefined) {
       return await sweep(scenario, options, output, interruption.signal)
     }
-    const run = options.watch === true ? runWatched : runAlone
-    return await run(scenario, options, output, interruption.signal)
+    const { signal } = interruption
+    if (options.watch === true) return await runWatched(scenario, options, output, signal)
+    const report = await run(scenario, givenOf(options), signal)
+    await show(report, options, output)
+    return exitCodeOf(report)
   } finally {
     process.removeListener('SIGINT', onInterrupt)
   }
@@ -115,17 +118,6 @@ function refuseWatch({ watch, replay: report, sweep: grid }: SimulateOptions): v
   const other = report === undefined ? '--sweep' : '--replay'
   const message = `--watch shows one simulation while it runs: leave out ${other}`
   throw new KadmiumError('ERR_INVALID_OPTION', message)
-}
-
-async function runAlone(
-  scenario: string,
-  options: SimulateOptions,
-  output: Output,
-  signal: AbortSignal,
-): Promise<number> {
-  const report = await run(scenario, givenOf(options), signal)
-  await show(report, options, output)
-  return exitCodeOf(report)
 }
 
 async function runWatched(
@@ -145,11 +137,16 @@ async function runWatched(
     await pagesLeft(watch, output, signal)
     return exitCodeOf(report)
   } catch (error) {
-    watch.fail(error instanceof Error ? error.message : String(error))
+    watch.fail(whyOf(error))
     throw error
   } finally {
     await watch.close()
   }
+}
+
+function whyOf(error: unknown): string {
+  if (error instanceof InterruptedError) return 'it was interrupted'
+  return error instanceof Error ? error.message : String(error)
 }
 
 /** The simulator is heavy: no other command may pay for it. */

@@ -43,11 +43,12 @@ const layers: Readonly<Record<string, Layer>> = {
     builtins: true,
     typesOf: ['node'],
   },
-  // What the browser loads: of the project it knows the messages of the API and nothing else.
+  // What the browser loads: of the project it knows the messages of the API and of a simulation, and nothing else.
   dashboard: {
     layers: ['dashboard', 'api/gen'],
     packages: [/^preact(\/hooks)?$/, /^uplot(\/|$)/, /^@connectrpc\/connect(-web)?$/],
     builtins: false,
+    typesOf: ['simulations/watch'],
   },
   daemon: {
     layers: ['daemon', 'api', 'libp2p', 'storage', 'node', 'core', 'wire', 'index.ts'],
@@ -72,6 +73,12 @@ const layers: Readonly<Record<string, Layer>> = {
     packages: [/^vega(-lite)?$/, ...multiformats],
     builtins: true,
   },
+  // Lets pages look on while a simulation runs.
+  'simulations/watch': {
+    layers: ['simulations', 'simulations/watch', 'node', 'core', 'wire'],
+    packages: [],
+    builtins: true,
+  },
   // The one network of the simulator that carries real libp2p nodes.
   'simulations/full-stack': {
     layers: ['simulations', 'simulations/full-stack', 'node', 'core', 'wire', 'libp2p', 'storage'],
@@ -86,7 +93,7 @@ const layers: Readonly<Record<string, Layer>> = {
  * no libp2p. Types it may know at any time.
  */
 const loadable: Readonly<Record<string, readonly string[]>> = {
-  cli: ['daemon', 'simulations'],
+  cli: ['daemon', 'simulations', 'simulations/watch'],
   simulations: ['simulations/full-stack'],
 }
 
@@ -132,6 +139,8 @@ describe('the layers', () => {
     ['src/daemon/a.ts', "import { main } from '../cli/main.ts'"],
     ['src/dashboard/a.tsx', "import type { ApiPeer } from '../api/peer.ts'"],
     ['src/dashboard/a.tsx', "import { toHex } from '../core/key.ts'"],
+    ['src/dashboard/a.tsx', "import { pointOf } from '../../simulations/watch/ring.ts'"],
+    ['simulations/a.ts', "import { Watch } from './watch/watch.ts'"],
     ['simulations/a.ts', "import { tcp } from '@libp2p/tcp'"],
     ['simulations/a.ts', "import { FullStackNetwork } from './full-stack/network.ts'"],
   ])('are broken by %s: %s', (path, text) => {
@@ -143,6 +152,7 @@ describe('the layers', () => {
     ['src/api/a.ts', "import type { KademliaNode } from '../node/kademlia-node.ts'"],
     ['src/cli/a.ts', "const { start } = await import('../daemon/main.ts')"],
     ['src/dashboard/a.tsx', "import { Kadmium } from '../api/gen/kadmium/v1/kadmium_pb.ts'"],
+    ['src/dashboard/a.tsx', "import type { Frame } from '../../simulations/watch/frame.ts'"],
     ['simulations/a.ts', "import { drive } from '../src/node/driver.ts'"],
     ['simulations/a.ts', "const { FullStackNetwork } = await import('./full-stack/network.ts')"],
     ['simulations/full-stack/a.ts', "import { memory } from '@libp2p/memory'"],
@@ -186,7 +196,8 @@ function layerOf(path: string): string {
   if (top === 'src') {
     return second === 'api' && third === 'gen' ? 'api/gen' : second
   }
-  return top === 'simulations' && second === 'full-stack' ? 'simulations/full-stack' : top
+  const isApart = second === 'full-stack' || second === 'watch'
+  return top === 'simulations' && isApart ? `${top}/${second}` : top
 }
 
 /** The first cycle of imports that stay when types are stripped, as a list of paths. */

@@ -1,0 +1,112 @@
+import { randomBytes } from 'node:crypto'
+import type { RequestListener } from 'node:http'
+import type { SimulationReport } from '../report/report.ts'
+import type { Progress } from '../scenario.ts'
+import type { Outcome } from './frame.ts'
+import { type RunName, Sampler } from './sampler.ts'
+import { PageServer } from './server.ts'
+
+/** What a watch is made of. */
+export interface WatchInit extends RunName {
+  /** Answers with the page's files. */
+  readonly files: RequestListener
+}
+
+/** No two looks come closer than this. ms. */
+const LOOK_EVERY_MS = 200
+
+/** Looking takes at most so large a part of the time. */
+const LOOK_SHARE_MAX = 0.1
+
+/**
+ * Lets pages in a browser look on while a simulation runs. Its hooks are given to the run; what it does beside is done while
+ * virtual time stands still.
+ */
+export class Watch {
+  readonly #sampler: Sampler
+  readonly #server: PageServer
+  readonly #finished: { outcome?: Outcome }
+  #progress: Progress | undefined
+  #timer: ReturnType<typeof setTimeout> | undefined
+  #isOver = false
+
+  /** Serves the page from now on. */
+  static async open({ files, ...name }: WatchInit): Promise<Watch> {
+    const sampler = new Sampler(name)
+    const finished: { outcome?: Outcome } = {}
+    const server = await PageServer.listen({
+      token: randomBytes(18).toString('base64url'),
+      files,
+      whole: () => {
+        const frame = sampler.whole(finished.outcome)
+        return frame === undefined ? undefined : JSON.stringify(frame)
+      },
+    })
+    return new Watch(sampler, server, finished)
+  }
+
+  private constructor(sampler: Sampler, server: PageServer, finished: { outcome?: Outcome }) {
+    this.#sampler = sampler
+    this.#server = server
+    this.#finished = finished
+  }
+
+  /** Where the page is, with the token that opens it. */
+  get url(): string {
+    return this.#server.url
+  }
+
+  /** Whether anybody looks on. */
+  get isWatched(): boolean {
+    return this.#server.pages > 0
+  }
+
+  /** Resolves when the first page looks on. */
+  get firstPage(): Promise<void> {
+    return this.#server.firstPage
+  }
+
+  /** See `RunHooks`. */
+  readonly onProgress = (progress: Progress): void => {
+    if (this.#isOver) return
+    this.#progress = progress
+    if (this.#timer === undefined) this.#look()
+  }
+
+  /** See `RunHooks`: the last look, while the networks are still there. */
+  readonly onOver = (): void => {
+    clearTimeout(this.#timer)
+    if (!this.#isOver) this.#tell()
+    this.#isOver = true
+  }
+
+  /** Shows what came of it. */
+  finish({ checks, figures }: Pick<SimulationReport, 'checks' | 'figures'>): void {
+    this.#finished.outcome = { checks, figures }
+    this.#server.tellWhole()
+  }
+
+  /** Shows why there is no result. */
+  fail(why: string): void {
+    this.#finished.outcome = { failure: why, checks: [], figures: [] }
+    this.#server.tellWhole()
+  }
+
+  async close(): Promise<void> {
+    this.onOver()
+    await this.#server.close()
+  }
+
+  #look(): void {
+    const tookMs = this.#tell()
+    this.#timer = setTimeout(() => this.#look(), Math.max(LOOK_EVERY_MS, tookMs / LOOK_SHARE_MAX))
+  }
+
+  /** Returns how long it took. ms. */
+  #tell(): number {
+    if (this.#progress === undefined) return 0
+    const startedAt = performance.now()
+    this.#server.tell(JSON.stringify(this.#sampler.look(this.#progress, startedAt)))
+    return performance.now() - startedAt
+  }
+}
