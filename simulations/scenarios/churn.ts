@@ -195,7 +195,8 @@ function judge(
   const { sessions } = population
   const hours = options.hours
   // A copy lives on if its peer stays, and without repair nothing else brings it back (F8).
-  const dies = (1 - sessions.residualSurvival(hours * HOUR)) ** options.k
+  const copies = history[0]?.copies ?? []
+  const dies = mean(copies.map((count) => (1 - sessions.residualSurvival(hours * HOUR)) ** count))
   const perInterval = (1 - sessions.residualSurvival(HOUR)) ** options.k
   if (options.replication) {
     const expected = 1 - (1 - perInterval) ** hours
@@ -208,6 +209,6 @@ function judge(
   }
   draft.figure('values lost', lost, '', {
     expected: dies * values.length,
-    source: '(1 - R(t))^k: science.md C.7',
+    source: '(1 - R(t))^copies: science.md C.7',
   })
 }
