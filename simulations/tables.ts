@@ -1,12 +1,15 @@
+import { FAILURES_STALE } from '../src/core/limits.ts'
 import type { Draft } from './draft.ts'
 import type { SimulatedNetwork, SimulatedPeer } from './simulated-network.ts'
 import { mean } from './statistics.ts'
 
 /** How good the tables of a network are. */
 export interface TableQuality {
-  /** Contacts in a table. */
+  /** Contacts in a table that it names to others: without those flagged as stale. */
   readonly size: number
-  /** Share of contacts that are down. */
+  /** Contacts flagged as stale. */
+  readonly flagged: number
+  /** Share of the contacts it names that are down. */
   readonly stale: number
   /** The same in the outermost bucket, and in buckets that are not full (R6 tells them apart). */
   readonly staleOutermost: number
@@ -22,13 +25,23 @@ export function examineTables(
   sim: SimulatedNetwork,
   peers: readonly SimulatedPeer[],
 ): TableQuality {
-  const total = { size: 0, stale: 0, outer: 0, outerStale: 0, partial: 0, partialStale: 0 }
+  const total = {
+    size: 0,
+    flagged: 0,
+    stale: 0,
+    outer: 0,
+    outerStale: 0,
+    partial: 0,
+    partialStale: 0,
+  }
   const occupancy: { live: number; possible: number }[] = []
   const neighboursKnown: number[] = []
   for (const peer of peers) {
     const table = peer.node?.table
     if (table === undefined) continue
-    for (const { prefixLength, contacts } of table.buckets()) {
+    for (const { prefixLength, contacts: held } of table.buckets()) {
+      const contacts = held.filter(({ failures }) => failures < FAILURES_STALE)
+      total.flagged += held.length - contacts.length
       const live = contacts.filter(({ contact }) => sim.isUp(contact)).length
       const dead = contacts.length - live
       total.size += contacts.length
@@ -37,7 +50,7 @@ export function examineTables(
         total.outer += contacts.length
         total.outerStale += dead
       }
-      if (contacts.length < table.k) {
+      if (held.length < table.k) {
         total.partial += contacts.length
         total.partialStale += dead
       }
@@ -56,6 +69,7 @@ export function examineTables(
   const count = Math.max(1, peers.length)
   return {
     size: total.size / count,
+    flagged: total.flagged / count,
     stale: total.stale / Math.max(1, total.size),
     staleOutermost: total.outerStale / Math.max(1, total.outer),
     staleNotFull: total.partialStale / Math.max(1, total.partial),
@@ -79,6 +93,7 @@ export function reportTables(draft: Draft, quality: TableQuality, peers: number,
     source: 'k (log2(N/k) + 0.93)',
   })
   draft.figure('stale contacts', quality.stale, 'share')
+  draft.figure('contacts flagged as stale', quality.flagged, '')
   draft.figure('neighbours known', mean(quality.neighboursKnown), '')
   draft.plot({
     name: 'occupancy',

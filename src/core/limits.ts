@@ -36,6 +36,12 @@ export const ENVELOPE_OVERHEAD_BYTES_MAX = 2048
 /** Failed requests in a row after which a contact is stale. Source: Kademlia, section 4.1. */
 export const FAILURES_STALE = 5
 
+/**
+ * Failed requests in a row after which a contact is forgotten even if nobody takes its place, as long as any other contact
+ * answers. With the back-off below that is after some 70 minutes: whoever only starts again is remembered.
+ */
+export const FAILURES_GONE = 10
+
 /** First pause after a failure before a contact is asked again by maintenance; doubles with each further one. ms. */
 export const BACKOFF_FIRST_MS = 10_000
 

@@ -12,7 +12,7 @@ import { collectNearest, countNearerThanSelf } from './bucket-walk.ts'
 import type { Contact } from './contact.ts'
 import { type BucketView, KBucket } from './k-bucket.ts'
 import { commonPrefixLength, type Key } from './key.ts'
-import { PROBE_AFTER_MS, PROBE_LOCK_MS } from './limits.ts'
+import { FAILURES_GONE, PROBE_AFTER_MS, PROBE_LOCK_MS } from './limits.ts'
 import type { Instant } from './ports.ts'
 import { RangeTouches } from './range-touches.ts'
 import { checkRoutingTable } from './routing-table-invariants.ts'
@@ -24,7 +24,8 @@ import { checkRoutingTable } from './routing-table-invariants.ts'
  * Three rules beyond that of the bucket. The k nearest live contacts of the own key are always held, even if their bucket
  * is full, for they decide who is responsible for what (Kademlia, section 2.4, relaxed splitting: here the bucket
  * overflows, to 2k at most, instead of being split). Who answers is never thrown out for a newcomer (2.2). And a peer that
- * fails is kept, flagged, until there is somebody to replace it (4.1), so that a peer which loses its own link keeps its table.
+ * fails is kept, flagged, until there is somebody to replace it (4.1) or it has been silent for an hour while others answer, so
+ * that a peer which loses its own link keeps its table.
  */
 export class RoutingTable {
   readonly self: Key
@@ -158,13 +159,12 @@ export class RoutingTable {
     if (!bucket.isStale(index)) return { type: 'kept' }
     const stale = bucket.at(index)
     const successor = this.#successor(bucket, stale)
-    if (successor === undefined && bucket.size <= this.k) {
-      this.#promoteNeighbours(now)
-      return { type: 'flagged' }
-    }
-    this.#remove(bucket, index, 'stale')
+    const isGone = bucket.failures(index) >= FAILURES_GONE && this.live > 0
+    const stays = successor === undefined && bucket.size <= this.k && !isGone
+    if (!stays) this.#remove(bucket, index, 'stale')
     if (successor !== undefined) this.#add(bucket, successor, this.#longAgo(now))
     this.#promoteNeighbours(now)
+    if (stays) return { type: 'flagged' }
     return successor === undefined
       ? { type: 'removed', removed: stale }
       : { type: 'replaced', removed: stale, added: successor }

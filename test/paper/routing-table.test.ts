@@ -17,6 +17,7 @@ import {
  */
 
 const SELF = Uint8Array.of(0b0000_0000)
+const HOUR = 3_600_000
 const LATER = PROBE_AFTER_MS + 1_000
 
 function make(k: number): RoutingTable {
@@ -184,8 +185,6 @@ describe('2.3 Protocol: FIND_NODE', () => {
 })
 
 describe('2.3 Protocol: refreshing', () => {
-  const HOUR = 3_600_000
-
   it('is due for a bucket whose range no lookup went into for an hour, and for no other (mistake 12)', () => {
     const table = make(4)
     offerAll(
@@ -331,6 +330,24 @@ describe('4.1 Optimized contact accounting', () => {
     expect(table.closest(SELF, 4)).toHaveLength(4)
     for (const contact of known) table.offer(contact, LATER)
     expect(keysOf(table.neighbours())).toEqual([1, 2, 3, 4])
+    table.checkInvariants()
+  })
+
+  it('a flagged contact is forgotten after an hour of silence while others answer, and the last is not', () => {
+    const table = make(4)
+    offerAll(table, [tinyContact(1), tinyContact(0x80)])
+    const silent = tinyContact(0x80)
+    let silentMs = 0
+    table.failed(silent.id, silent.key, silentMs)
+    while (table.has(silent.key)) {
+      silentMs = table.nextRetryAt()
+      table.failed(silent.id, silent.key, silentMs)
+    }
+    expect(silentMs).toBeGreaterThan(HOUR)
+    expect(silentMs).toBeLessThan(1.5 * HOUR)
+    const last = tinyContact(1)
+    for (let i = 0; i < 100; i++) table.failed(last.id, last.key, LATER)
+    expect(keysOf(table.contacts())).toEqual([1])
     table.checkInvariants()
   })
 
