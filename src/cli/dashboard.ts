@@ -1,5 +1,7 @@
 import { readFile } from 'node:fs/promises'
-import { Command } from 'commander'
+import { dirname } from 'node:path'
+import { Command, Option } from 'commander'
+import { parseApiAddress } from '../api/address.ts'
 import { dashboardPath, defaultDataDirectory } from '../api/default-address.ts'
 import { KadmiumError } from '../core/errors.ts'
 import { EXIT } from './exit-codes.ts'
@@ -7,6 +9,7 @@ import { Output } from './output.ts'
 
 interface DashboardOptions {
   readonly data?: string
+  readonly api?: string
   readonly json?: boolean
 }
 
@@ -24,6 +27,11 @@ export function dashboardCommand(exit: (code: number) => void): Command {
       '--data <dir>',
       'the data directory of the daemon (default: $KADMIUM_HOME or the platform’s own place)',
     )
+    .addOption(
+      new Option('--api <socket>', 'the unix socket of the daemon, in place of --data').env(
+        'KADMIUM_API',
+      ),
+    )
     .option('--json', 'one JSON document on stdout')
     .addHelpText(
       'after',
@@ -33,10 +41,17 @@ Examples:
   kad dashboard`,
     )
     .action(async (options: DashboardOptions) => {
-      const url = await findDashboard(options.data ?? defaultDataDirectory())
+      const url = await findDashboard(dataDirectoryOf(options))
       new Output({ json: options.json ?? false }).result({ url }, () => url)
       exit(EXIT.ok)
     })
+}
+
+/** Only the directory has the token: the socket stands in it, and an address on TCP says nothing of where it is. */
+function dataDirectoryOf({ data, api }: DashboardOptions): string {
+  if (data !== undefined) return data
+  const address = api === undefined ? undefined : parseApiAddress(api)
+  return address?.type === 'unix' ? dirname(address.path) : defaultDataDirectory()
 }
 
 async function findDashboard(data: string): Promise<string> {

@@ -3,7 +3,7 @@ import { Command } from 'commander'
 import { type CommonOptions, runOnPeer, withCommonOptions } from './command.ts'
 import { EXIT } from './exit-codes.ts'
 import { keyText } from './keys.ts'
-import { formatDuration, parseWhole } from './units.ts'
+import { counted, formatDuration, parseWhole } from './units.ts'
 
 interface GetOptions extends CommonOptions {
   readonly out?: string
@@ -47,7 +47,7 @@ function get(key: string, options: GetOptions): Promise<number> {
         writer === undefined ? 'unsigned' : `written by ${writer}${when} (version ${version})`,
       )
       output.note(
-        `given by ${from ?? 'this peer itself'}; ${agreed} agreed; ${hops} hops, ${requests} requests, ${formatDuration(durationMs)}`,
+        `given by ${from ?? 'this peer itself'}; ${agreed} agreed; ${counted(hops, 'hop')}, ${counted(requests, 'request')}, ${formatDuration(durationMs)}`,
       )
     }
     if (output.json) {

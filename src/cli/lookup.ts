@@ -4,7 +4,7 @@ import { type CommonOptions, runOnPeer, withCommonOptions } from './command.ts'
 import { EXIT } from './exit-codes.ts'
 import { keyText } from './keys.ts'
 import { type Output, table } from './output.ts'
-import { formatDuration } from './units.ts'
+import { counted, formatDuration } from './units.ts'
 
 /** `kad lookup`. */
 export function lookupCommand(exit: (code: number) => void): Command {
@@ -77,7 +77,7 @@ function printResult(output: Output, result: LookupOutput): void {
     return [
       `target ${target}`,
       table([['#', 'peer', 'bits', 'address'], ...rows]),
-      `${hops} hops, ${requests} requests, ${failures} failed, ${formatDuration(durationMs)}${end}`,
+      `${counted(hops, 'hop')}, ${counted(requests, 'request')}, ${failures} failed, ${formatDuration(durationMs)}${end}`,
     ].join('\n')
   })
 }

@@ -3,7 +3,7 @@ import type { StatusOutput } from '../api/peer.ts'
 import { type CommonOptions, runOnPeer, withCommonOptions } from './command.ts'
 import { EXIT } from './exit-codes.ts'
 import type { Output } from './output.ts'
-import { formatDuration, formatSize } from './units.ts'
+import { counted, formatDuration, formatSize } from './units.ts'
 
 /** `kad status`. */
 export function statusCommand(exit: (code: number) => void): Command {
@@ -49,14 +49,17 @@ function textOf(output: Output, status: StatusOutput): string {
     ]),
     ['mode', `${status.mode}, ${status.protocol}, k ${status.k}, alpha ${status.alpha}`],
     ['uptime', formatDuration(status.uptimeMs)],
-    ['contacts', `${contacts} in ${buckets} buckets, ${connections} connections`],
+    [
+      'contacts',
+      `${contacts} in ${counted(buckets, 'bucket')}, ${counted(connections, 'connection')}`,
+    ],
     [
       'network',
       networkSize === undefined ? 'size not known yet' : `about ${Math.round(networkSize)} peers`,
     ],
     [
       'holds',
-      `${records} records, ${formatSize(recordBytes)}; providers of ${status.providerKeys} keys`,
+      `${counted(records, 'record')}, ${formatSize(recordBytes)}; providers of ${counted(status.providerKeys, 'key')}`,
     ],
     ['keeps published', String(status.publications)],
     ['version', status.version],

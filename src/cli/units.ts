@@ -52,3 +52,8 @@ export function formatSize(bytes: number): string {
 export function shortId(id: string): string {
   return id.length <= 12 ? id : `…${id.slice(-8)}`
 }
+
+/** `1 hop`, `2 hops`. */
+export function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`
+}
