@@ -55,6 +55,16 @@ describe('what must hold, holds', () => {
     expect(broken(await runScenario('soak', { runs: 4 }))).toEqual([])
   })
 
+  it('and the memory told is that of the network, while it is there', async () => {
+    const [few, many] = [
+      await runScenario('lookup', { peers: 20, lookups: 10 }),
+      await runScenario('lookup', { peers: 3_000, lookups: 10 }),
+    ]
+    const perPeer = (many.host.heapBytes - few.host.heapBytes) / 2_980
+    expect(perPeer).toBeGreaterThan(4_096)
+    expect(perPeer).toBeLessThan(16_384)
+  })
+
   it('and a measured trace can be played', async () => {
     const report = await runScenario('churn', {
       churn: 'trace:simulations/traces/sample.csv',
