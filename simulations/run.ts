@@ -25,6 +25,8 @@ export interface RunHooks {
   readonly onProgress?: (progress: Progress) => void
   /** The scenario has done all it does, or failed; its networks are as they were at that moment. */
   readonly onOver?: () => void
+  /** See `Simulator`; in virtual time only. */
+  readonly breakMs?: number
   /** Ends the run with its reason. */
   readonly signal?: AbortSignal
 }
@@ -48,12 +50,10 @@ export async function runScenario(
   const stopwatch = new Stopwatch()
   const draft = new Draft()
   const setting = { options, draft, hooks, stopwatch }
-  const { events, digest } =
+  const { events, digest, ...host } =
     options.network === 'libp2p'
       ? await runFullStack(name, setting)
       : await runSimulated(scenario, setting)
-  const wallMs = stopwatch.elapsedMs()
-  const phases = stopwatch.phases()
   const { figures, checks, plots } = draft
   return {
     kadmium: VERSION,
@@ -65,11 +65,9 @@ export async function runScenario(
     checks,
     plots,
     host: {
-      wallMs,
+      ...host,
       events,
-      heapBytes: liveBytes(),
       residentBytesMax: process.resourceUsage().maxRSS * 1_024,
-      phases,
       nodeVersion: process.version,
     },
   }
@@ -128,7 +126,7 @@ interface Setting {
 }
 
 /** What the report tells of the networks of a run. */
-interface Course {
+interface Course extends Pick<SimulationReport['host'], 'wallMs' | 'phases' | 'heapBytes'> {
   readonly events: number
   readonly digest: string
 }
@@ -152,15 +150,13 @@ async function runSimulated(scenario: Scenario, setting: Setting): Promise<Cours
   const sims: Simulator[] = []
   const world = makeWorld(setting, (options) => {
     const sim = makeSimulator(options)
+    sim.breakMs = setting.hooks.breakMs ?? sim.breakMs
     sims.push(sim)
     return sim
   })
   await runIn(world, scenario, setting)
   const digests = sims.map(({ trace }) => trace.digest()).join()
-  return {
-    events: eventsOf(sims),
-    digest: createHash('sha256').update(digests).digest('hex'),
-  }
+  return courseOf(sims, createHash('sha256').update(digests).digest('hex'), setting)
 }
 
 /** Only here libp2p is loaded: no other simulation pays for it. */
@@ -176,7 +172,7 @@ async function runFullStack(name: string, setting: Setting): Promise<Course> {
   })
   try {
     if (scenario !== undefined) await runIn(world, scenario, setting)
-    return { events: eventsOf(networks), digest: NO_DIGEST }
+    return courseOf(networks, NO_DIGEST, setting)
   } finally {
     for (const network of networks) await network.close()
   }
@@ -194,6 +190,17 @@ async function runIn<Network extends SimulatedNetwork>(
   }
 }
 
+/** What a run has cost, while its networks are still there to be measured. */
+function courseOf(
+  networks: readonly SimulatedNetwork[],
+  digest: string,
+  { stopwatch }: Setting,
+): Course {
+  const cost = { wallMs: stopwatch.elapsedMs(), phases: stopwatch.phases() }
+  const heapBytes = liveBytes()
+  return { ...cost, heapBytes, digest, events: eventsOf(networks) }
+}
+
 function eventsOf(networks: readonly SimulatedNetwork[]): number {
   return networks.reduce((sum, { events }) => sum + events, 0)
 }
@@ -203,7 +210,8 @@ function makeWorld<Network extends SimulatedNetwork>(
   make: (options: SimulationOptions) => Network,
 ): World<Network> {
   const { onProgress, signal } = hooks
-  const state = { phase: 'start', end: undefined as number | undefined, done: 0, succeeded: 0 }
+  const state = { done: 0, succeeded: 0 }
+  let phase: Pick<Progress, 'phase' | 'from' | 'end'> = { phase: 'start', from: 0, end: undefined }
   const tally = new Tally()
   // A scenario is done with a network when it makes another.
   let current: Pick<Progress, 'sim' | 'options'> | undefined
@@ -213,13 +221,12 @@ function makeWorld<Network extends SimulatedNetwork>(
     const { sim } = current
     onProgress?.({
       ...current,
+      ...phase,
       tally,
       now: sim.now,
       isVirtual: options.network !== 'libp2p',
-      end: state.end,
       events: sim.events,
       success: state.done === 0 ? undefined : state.succeeded / state.done,
-      phase: state.phase,
     })
   }
   const another = (changed: Partial<SimulationOptions> = {}): Network => {
@@ -227,6 +234,7 @@ function makeWorld<Network extends SimulatedNetwork>(
     const sim = make(all)
     sim.onProgress = tell
     current = { sim, options: all }
+    phase = { ...phase, from: sim.now, end: undefined }
     tell()
     return sim
   }
@@ -237,9 +245,9 @@ function makeWorld<Network extends SimulatedNetwork>(
     draft,
     tally,
     another,
-    phase: (phase, end) => {
-      Object.assign(state, { phase, end })
-      stopwatch.begin(phase)
+    phase: (name, end) => {
+      phase = { phase: name, from: current?.sim.now ?? 0, end }
+      stopwatch.begin(name)
       tell()
     },
     count: (succeeded) => {

@@ -10,7 +10,9 @@ export interface Progress {
   readonly now: number
   /** Whether time jumps from event to event. Not among real peers. */
   readonly isVirtual: boolean
-  /** When the run ends in that time, if that is known. ms. */
+  /** When the phase began, in that time. ms. */
+  readonly from: number
+  /** When it ends in that time, if that is known. ms. */
   readonly end: number | undefined
   readonly events: number
   /** Share of operations that succeeded so far; `undefined` before the first. */

@@ -23,6 +23,6 @@ export class History {
   }
 
   whole(): HistoryChange {
-    return { isWhole: true, points: this.#points }
+    return { isWhole: true, points: [...this.#points] }
   }
 }

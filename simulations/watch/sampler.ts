@@ -32,7 +32,6 @@ export class Sampler {
   readonly #ring = new RingWatch()
   #history = new History()
   #network: SimulatedNetwork | undefined
-  #phase: { readonly name: string; readonly from: number } | undefined
   #last: Frame | undefined
   #events = { count: 0, at: 0, perSecond: 0 }
 
@@ -69,18 +68,16 @@ export class Sampler {
   #begin(sim: SimulatedNetwork, wallMs: number): void {
     this.#network = sim
     this.#history = new History()
-    this.#phase = undefined
     this.#events = { count: sim.events, at: wallMs, perSecond: 0 }
   }
 
   #stateOf(progress: Progress, values: readonly ValueMark[], wallMs: number): RunState {
-    const { sim, phase, end, isVirtual, tally } = progress
-    if (this.#phase?.name !== phase) this.#phase = { name: phase, from: sim.now }
+    const { sim, phase, from, end, isVirtual, tally } = progress
     const copies = values.map(([, count]) => count)
     return {
       phase,
       now: sim.now,
-      phaseFrom: this.#phase.from,
+      phaseFrom: from,
       phaseTo: end,
       isVirtual,
       eventsPerSecond: this.#eventsPerSecond(sim, wallMs),

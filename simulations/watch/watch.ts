@@ -12,6 +12,9 @@ export interface WatchInit extends RunName {
   readonly files: RequestListener
 }
 
+/** Connections of pages are answered so often. ms. */
+const ANSWER_EVERY_MS = 25
+
 /** No two looks come closer than this. ms. */
 const LOOK_EVERY_MS = 200
 
@@ -67,6 +70,9 @@ export class Watch {
   }
 
   /** See `RunHooks`. */
+  readonly breakMs: number = ANSWER_EVERY_MS
+
+  /** See `RunHooks`. */
   readonly onProgress = (progress: Progress): void => {
     if (this.#isOver) return
     this.#progress = progress
@@ -82,19 +88,23 @@ export class Watch {
 
   /** Shows what came of it. */
   finish({ checks, figures }: Pick<SimulationReport, 'checks' | 'figures'>): void {
-    this.#finished.outcome = { checks, figures }
-    this.#server.tellWhole()
+    this.#end({ checks, figures })
   }
 
   /** Shows why there is no result. */
   fail(why: string): void {
-    this.#finished.outcome = { failure: why, checks: [], figures: [] }
-    this.#server.tellWhole()
+    this.#end({ failure: why, checks: [], figures: [] })
   }
 
   async close(): Promise<void> {
     this.onOver()
     await this.#server.close()
+  }
+
+  #end(outcome: Outcome): void {
+    this.onOver()
+    this.#finished.outcome = outcome
+    this.#server.tellWhole()
   }
 
   #look(): void {

@@ -154,7 +154,7 @@ async function run(
   scenario: string,
   given: Readonly<Record<string, unknown>>,
   signal: AbortSignal,
-  hooks: Pick<RunHooks, 'onProgress' | 'onOver'> = {},
+  hooks: RunHooks = {},
 ): Promise<SimulationReport> {
   const { runScenario } = await import('../../simulations/run.ts')
   const progress = new ProgressLine()

@@ -124,7 +124,7 @@ function optionsOf(
         grid: { stroke: colour('hair'), width: 1 },
         size: 40,
         gap: 6,
-        space: 32,
+        space: heightPx < 150 ? 22 : 32,
         values: (_plot, values) => values.map(say),
       },
     ],

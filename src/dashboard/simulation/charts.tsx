@@ -14,7 +14,7 @@ export function SimulationCharts(props: {
 }): JSX.Element {
   const { series, hasGets, hasLookups, theme } = props
   const { turnover, success, copies, messages } = series
-  const common = { theme, time: moment, timeSteps: TIME_STEPS, heightPx: 128 }
+  const common = { theme, time: mark, timeSteps: TIME_STEPS, heightPx: 128 }
   const successLines: ChartProps['lines'] = [
     ...(hasGets ? [['gets that succeed', 'viridian'] as const] : []),
     ...(hasLookups ? [['closest peers found', 'cobalt'] as const] : []),
@@ -72,6 +72,11 @@ const COPIES: ChartProps['lines'] = [
 ]
 
 const MESSAGES: ChartProps['lines'] = [['sent', 'ink']]
+
+/** The beginning needs no name, and has no room for one. */
+function mark(seconds: number): string {
+  return seconds === 0 ? '' : moment(seconds)
+}
 
 function sayTurnover(value: number): string {
   return figure(Math.abs(value))

@@ -9,7 +9,7 @@ export function SimulationLegend(props: {
   readonly peersForEachMark: number
 }): JSX.Element {
   const { hasTurnover, hasValues, hasLost, peersForEachMark } = props
-  const peers = peersForEachMark === 1 ? 'peer' : `a peer of every ${whole(peersForEachMark)}`
+  const peers = peersForEachMark === 1 ? 'peer' : `one peer of every ${whole(peersForEachMark)}`
   const entries = [
     ['tick up', peers],
     ...(hasTurnover

@@ -9,7 +9,7 @@ import { SimulationRing } from './ring.tsx'
 import { simulationSeries } from './series.ts'
 import { Problem, type Standing, Status, standingOf } from './status.tsx'
 import { useSimulation } from './use-simulation.ts'
-import type { SimulationView } from './view.ts'
+import { type SimulationView, shareOf } from './view.ts'
 
 /** The whole page of a running simulation. */
 export function SimulationPage({ token }: { readonly token: string | undefined }): JSX.Element {
@@ -90,11 +90,10 @@ function useTitle(view: SimulationView | undefined, standing: Standing): void {
 
 function titleOf(view: SimulationView | undefined, standing: Standing): string {
   if (view === undefined) return 'Simulation – Kadmium'
-  const { run, state } = view
+  const { run } = view
   if (standing === 'good') return `${run.scenario}: all holds – Kadmium`
   if (standing !== 'running') return `! ${run.scenario} – Kadmium`
-  const { now, phaseFrom, phaseTo } = state
-  if (phaseTo === undefined || phaseTo <= phaseFrom) return `${run.scenario} – Kadmium`
-  const share = Math.min(1, (now - phaseFrom) / (phaseTo - phaseFrom))
+  const share = shareOf(view)
+  if (share === undefined) return `${run.scenario} – Kadmium`
   return `${Math.floor(share * 100)} % ${run.scenario} – Kadmium`
 }

@@ -8,7 +8,7 @@ import { Labels } from '../ring-marks.tsx'
 import { useWidth } from '../use-width.ts'
 import { Readout } from './readout.tsx'
 import { fractionOfPoint, peersPath, valueReach, valuesPath } from './ring-marks.ts'
-import type { Gone, SimulationView } from './view.ts'
+import { type Gone, type SimulationView, shareOf } from './view.ts'
 
 /** How near the pointer must be to something to mean it, in pixels. */
 const REACH_PX = 14
@@ -119,12 +119,11 @@ function Pointer(props: {
   return <path class="pointed" d={d} />
 }
 
-/** How far the phase is, around the readout. */
+/** How far the phase is, around the readout; closed when all is over. */
 function Course({ view, geometry }: MarksProps): JSX.Element | null {
-  const { now, phaseFrom, phaseTo } = view.state
+  const share = shareOf(view)
+  if (share === undefined) return null
   const { center, tickFrom } = geometry
-  if (phaseTo === undefined || phaseTo <= phaseFrom) return null
-  const share = Math.min(1, (now - phaseFrom) / (phaseTo - phaseFrom))
   const radius = Math.round((tickFrom - 2 * valueReach(geometry)) * 0.76)
   return (
     <g class={`course ${endOf(view)}`}>
@@ -136,7 +135,8 @@ function Course({ view, geometry }: MarksProps): JSX.Element | null {
 
 function endOf({ outcome }: SimulationView): string {
   if (outcome === undefined) return ''
-  return outcome.checks.every(({ holds }) => holds) ? 'good' : 'bad'
+  const isGood = outcome.failure === undefined && outcome.checks.every(({ holds }) => holds)
+  return isGood ? 'good' : 'bad'
 }
 
 /** What stands nearest to a place, if it is near enough. */

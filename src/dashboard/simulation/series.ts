@@ -19,52 +19,30 @@ const STEPS = 60
 /** What happened between each two moments. */
 export function simulationSeries(points: readonly HistoryPoint[], k: number): SimulationSeries {
   const steps = stepsOf(points)
-  const times = steps.map(({ to }) => to.at / 1_000)
-  const last = points.at(-1)
-  const rates = (pick: (point: HistoryPoint) => number, ms: number): number[] =>
-    steps.map(({ from, to }) => ((pick(to) - pick(from)) * ms) / (to.at - from.at))
-  const shares = (
-    part: (point: HistoryPoint) => number,
-    all: (point: HistoryPoint) => number,
-  ): (number | null)[] =>
-    steps.map(({ from, to }) =>
-      all(to) === all(from) ? null : (100 * (part(to) - part(from))) / (all(to) - all(from)),
-    )
-  const success = [
-    ...(last?.gets
-      ? [
-          shares(
-            (one) => one.getsSucceeded,
-            (one) => one.gets,
-          ),
-        ]
-      : []),
-    ...(last?.lookups
-      ? [
-          shares(
-            (one) => one.recall,
-            (one) => one.lookups,
-          ),
-        ]
-      : []),
-  ]
-  const joined = rates((one) => one.joined, 60_000)
-  const left = rates((one) => one.left, 60_000).map((rate) => -rate)
-  const hasTurnover = last !== undefined && last.joined + last.left > 0
-  const copies = steps.map(({ to }) => to.copies)
-  const hasCopies = copies.some((one) => one !== undefined)
-  const copyLines = [
-    copies.map((one) => one?.mean ?? null),
-    copies.map((one) => one?.fewest ?? null),
-    copies.map((one) => (one === undefined ? null : k)),
-  ]
+  const [first] = steps
+  const moments = first === undefined ? [] : [first.from, ...steps.map(({ to }) => to)]
+  const times = moments.map(({ at }) => at / 1_000)
+  // What happened in the first step is drawn from its beginning.
+  const line = (figure: (step: Step) => number | null): (number | null)[] =>
+    first === undefined ? [] : [figure(first), ...steps.map(figure)]
+  const copies = (pick: (copies: Copies) => number): (number | null)[] =>
+    moments.map((moment) => (moment.copies === undefined ? null : pick(moment.copies)))
+  const draw = (isThere: boolean, lines: Series['lines']): Series | undefined =>
+    isThere ? { times, lines } : undefined
+  const { joined = 0, left = 0, gets = 0, lookups = 0 } = points.at(-1) ?? {}
+  const success = [...(gets > 0 ? [line(getsOf)] : []), ...(lookups > 0 ? [line(recallOf)] : [])]
   return {
-    turnover: hasTurnover ? { times, lines: [joined, left] } : undefined,
-    success: success.length > 0 ? { times, lines: success } : undefined,
-    copies: hasCopies ? { times, lines: copyLines } : undefined,
-    messages: { times, lines: [steps.map(messagesOf)] },
+    turnover: draw(joined + left > 0, [line(joinedOf), line(leftOf)]),
+    success: draw(success.length > 0, success),
+    copies: draw(
+      points.some((point) => point.copies !== undefined),
+      [copies(({ mean }) => mean), copies(({ fewest }) => fewest), copies(() => k)],
+    ),
+    messages: { times, lines: [line(messagesOf)] },
   }
 }
+
+type Copies = NonNullable<HistoryPoint['copies']>
 
 /** A part of the run. */
 interface Step {
@@ -89,6 +67,29 @@ function stepsOf(points: readonly HistoryPoint[]): Step[] {
   return end === undefined ? [] : [...steps, { from: end.from, to: last }]
 }
 
+/** In a minute. */
+function joinedOf({ from, to }: Step): number {
+  return ((to.joined - from.joined) * 60_000) / (to.at - from.at)
+}
+
+/** In a minute, below nought. */
+function leftOf({ from, to }: Step): number {
+  return ((from.left - to.left) * 60_000) / (to.at - from.at)
+}
+
+/** Of 100 gets; `null`: there were none. */
+function getsOf({ from, to }: Step): number | null {
+  const gets = to.gets - from.gets
+  return gets === 0 ? null : (100 * (to.getsSucceeded - from.getsSucceeded)) / gets
+}
+
+/** Of 100 peers that lookups should find; `null`: there were none. */
+function recallOf({ from, to }: Step): number | null {
+  const lookups = to.lookups - from.lookups
+  return lookups === 0 ? null : (100 * (to.recall - from.recall)) / lookups
+}
+
+/** In a second. */
 function messagesOf({ from, to }: Step): number | null {
   const peers = (from.up + to.up) / 2
   return peers === 0 ? null : ((to.messages - from.messages) * 1_000) / (to.at - from.at) / peers

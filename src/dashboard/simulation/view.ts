@@ -52,3 +52,11 @@ export function withFrame(
       : [...(before?.points ?? []), ...history.points]
   return { run, state, values, outcome, up, fresh, gone: gone.slice(-GONE_MAX), points }
 }
+
+/** How far it is, from 0 to 1; `undefined` while nobody knows when the phase ends. */
+export function shareOf({ state, outcome }: SimulationView): number | undefined {
+  if (outcome !== undefined) return 1
+  const { now, phaseFrom, phaseTo } = state
+  if (phaseTo === undefined || phaseTo <= phaseFrom) return undefined
+  return Math.min(1, (now - phaseFrom) / (phaseTo - phaseFrom))
+}
