@@ -110,6 +110,27 @@ describe.skipIf(CHROMIUM === undefined)(
       expect(await page.locator('.pointed').count()).toBe(0)
     })
 
+    it('goes from peer to peer with the arrow keys', async () => {
+      const run = await begin({ peers: 9 })
+      const { page } = await open(run.watch.url)
+      await page.locator('.peers[data-up="9"]').waitFor()
+      const digits = run.sim.oracle.peers.map(({ contact }) =>
+        Buffer.from(contact.key).toString('hex', 0, 4),
+      )
+      const said = page.locator('.ring [aria-live]')
+      await page.locator('.ring svg').focus()
+      for (const each of [digits[0], digits[1]]) {
+        await page.keyboard.press('ArrowRight')
+        await said.getByText(`peer at ${each}…`).waitFor()
+      }
+      await page.keyboard.press('ArrowLeft')
+      await page.keyboard.press('ArrowLeft')
+      await said.getByText(`peer at ${digits.at(-1)}…`).waitFor()
+      await page.keyboard.press('Escape')
+      await page.locator('.pointed').waitFor({ state: 'detached' })
+      expect(await said.textContent()).toBe('')
+    })
+
     it('says what to do without the token, and when the simulation is gone', async () => {
       const run = await begin({ peers: 20 })
       const stranger = await open(run.watch.url.replace(/#.*/, '#token=wrong'))

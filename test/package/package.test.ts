@@ -26,6 +26,7 @@ describe('the package as npm packs it', () => {
         'dist/bin/kad.js',
         'dist/cli/main.js',
         'dist/dashboard/index.html',
+        'dist/dashboard/simulation.html',
         'src/api/proto/kadmium/v1/kadmium.proto',
       ]),
     )

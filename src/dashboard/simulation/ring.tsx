@@ -1,22 +1,16 @@
-import type { JSX, TargetedPointerEvent } from 'preact'
-import { useMemo, useState } from 'preact/hooks'
+import type { JSX } from 'preact'
+import { useMemo } from 'preact/hooks'
 import type { PeerMark, ValueMark } from '../../../simulations/watch/frame.ts'
 import { count, whole } from '../format.ts'
-import { arcPath, circleDistance } from '../keyspace.ts'
+import { arcPath } from '../keyspace.ts'
 import { type Geometry, geometryOf } from '../ring-geometry.ts'
 import { Labels } from '../ring-marks.tsx'
 import { useWidth } from '../use-width.ts'
-import { Readout } from './readout.tsx'
-import { fractionOfPoint, peersPath, valueReach, valuesPath } from './ring-marks.ts'
+import type { Pointed } from './pointing.ts'
+import { courseLines, pointedLines, Readout } from './readout.tsx'
+import { peersPath, valueReach, valuesPath } from './ring-marks.ts'
+import { usePointing } from './use-pointing.ts'
 import { type Gone, type SimulationView, shareOf } from './view.ts'
-
-/** How near the pointer must be to something to mean it, in pixels. */
-const REACH_PX = 14
-
-/** What the reader points at. */
-export type Pointed =
-  | { readonly type: 'peer'; readonly mark: PeerMark }
-  | { readonly type: 'value'; readonly mark: ValueMark }
 
 /** The keyspace as a ring, with the peers that are up and the values that they hold. */
 export function SimulationRing({ view }: { readonly view: SimulationView }): JSX.Element {
@@ -31,32 +25,35 @@ export function SimulationRing({ view }: { readonly view: SimulationView }): JSX
 function Drawing(props: { readonly view: SimulationView; readonly size: number }): JSX.Element {
   const { view, size } = props
   const geometry = useMemo(() => geometryOf(size), [size])
-  const [pointer, setPointer] = useState<{ readonly x: number; readonly y: number }>()
-  const point = (event: TargetedPointerEvent<SVGSVGElement>): void => {
-    const { left, top } = event.currentTarget.getBoundingClientRect()
-    setPointer({ x: event.clientX - left, y: event.clientY - top })
-  }
-  const pointed = pointer === undefined ? undefined : nearest(view, geometry, pointer)
+  const { pointed, isByKey, ...listeners } = usePointing(view, geometry)
   const { center, radius, bandWidth } = geometry
+  const lines = pointed === undefined ? undefined : pointedLines(view, pointed)
+  // Once for each mark: what is read aloud must not begin anew with every frame.
+  const said = useMemo(() => (isByKey ? lines?.join(' ') : undefined), [isByKey, pointed?.mark])
   return (
-    <svg
-      width={size}
-      height={size}
-      viewBox={`0 0 ${size} ${size}`}
-      role="img"
-      aria-label={describe(view)}
-      onPointerMove={point}
-      onPointerDown={point}
-      onPointerLeave={() => setPointer(undefined)}
-    >
-      <Labels geometry={geometry} />
-      <circle class="band" cx={center.x} cy={center.y} r={radius} stroke-width={bandWidth} />
-      <Peers view={view} geometry={geometry} />
-      <Values view={view} geometry={geometry} />
-      {pointed !== undefined && <Pointer pointed={pointed} geometry={geometry} k={view.run.k} />}
-      <Course view={view} geometry={geometry} />
-      <Readout view={view} pointed={pointed} geometry={geometry} />
-    </svg>
+    <>
+      <svg
+        width={size}
+        height={size}
+        viewBox={`0 0 ${size} ${size}`}
+        role="img"
+        aria-label={describe(view)}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what is read by pointing must be read by keyboard
+        tabIndex={0}
+        {...listeners}
+      >
+        <Labels geometry={geometry} />
+        <circle class="band" cx={center.x} cy={center.y} r={radius} stroke-width={bandWidth} />
+        <Peers view={view} geometry={geometry} />
+        <Values view={view} geometry={geometry} />
+        {pointed !== undefined && <Pointer pointed={pointed} geometry={geometry} k={view.run.k} />}
+        <Course view={view} geometry={geometry} />
+        <Readout lines={lines ?? courseLines(view)} geometry={geometry} />
+      </svg>
+      <p class="unseen" aria-live="polite">
+        {said}
+      </p>
+    </>
   )
 }
 
@@ -137,43 +134,6 @@ function endOf({ outcome }: SimulationView): string {
   if (outcome === undefined) return ''
   const isGood = outcome.failure === undefined && outcome.checks.every(({ holds }) => holds)
   return isGood ? 'good' : 'bad'
-}
-
-/** What stands nearest to a place, if it is near enough. */
-function nearest(
-  { up, values }: SimulationView,
-  geometry: Geometry,
-  { x, y }: { readonly x: number; readonly y: number },
-): Pointed | undefined {
-  const { center, radius, bandWidth, tickFrom } = geometry
-  const distance = Math.hypot(x - center.x, y - center.y)
-  const inner = tickFrom - valueReach(geometry) * 1.4 - REACH_PX
-  if (distance > radius + bandWidth + REACH_PX || distance < inner) return undefined
-  const fraction = (Math.atan2(y - center.y, x - center.x) / (2 * Math.PI) + 1.25) % 1
-  const reach = REACH_PX / (2 * Math.PI * radius)
-  if (distance < tickFrom + 2) {
-    const mark = closest(values, ([point]) => point, fraction, reach)
-    return mark === undefined ? undefined : { type: 'value', mark }
-  }
-  const mark = closest(up.values(), ([, point]) => point, fraction, reach)
-  return mark === undefined ? undefined : { type: 'peer', mark }
-}
-
-function closest<Mark>(
-  marks: Iterable<Mark>,
-  point: (mark: Mark) => number,
-  fraction: number,
-  reach: number,
-): Mark | undefined {
-  let best: Mark | undefined
-  let least = reach
-  for (const mark of marks) {
-    const apart = circleDistance(fractionOfPoint(point(mark)), fraction)
-    if (apart > least) continue
-    least = apart
-    best = mark
-  }
-  return best
 }
 
 /** The ring in one sentence, for those who do not see it. */
