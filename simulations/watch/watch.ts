@@ -31,6 +31,7 @@ export class Watch {
   readonly #finished: { outcome?: Outcome }
   #progress: Progress | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
+  #tookMs = 0
   #isOver = false
 
   /** Serves the page from now on. */
@@ -109,7 +110,11 @@ export class Watch {
 
   #look(): void {
     const tookMs = this.#tell()
-    this.#timer = setTimeout(() => this.#look(), Math.max(LOOK_EVERY_MS, tookMs / LOOK_SHARE_MAX))
+    // One look that had to wait for the processor says nothing of what the next will take.
+    const expectedMs = Math.min(tookMs, this.#tookMs)
+    this.#tookMs = tookMs
+    const ms = Math.max(LOOK_EVERY_MS, expectedMs / LOOK_SHARE_MAX)
+    this.#timer = setTimeout(() => this.#look(), ms)
   }
 
   /** Returns how long it took. ms. */

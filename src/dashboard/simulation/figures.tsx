@@ -45,11 +45,13 @@ function figuresOf({ state, outcome }: SimulationView, series: SimulationSeries)
     figures.push(['Closest peers found', `${share} %`, `by ${count(lookups, 'lookup')}`])
   }
   if (copies !== undefined) figures.push(['Copies of a value', ...copiesOf(copies)])
+  // These are of this moment; at the end the report has them of the whole run.
+  if (outcome !== undefined) return figures
   const messages = latest(series.messages.lines[0] ?? [])
-  if (messages !== undefined) figures.push(['Messages of a peer', `${figure(messages)} /s`, ''])
-  if (outcome === undefined) {
-    figures.push([isVirtual ? 'Events' : 'Requests', `${rate(eventsPerSecond)} /s`, ''])
+  if (messages !== undefined) {
+    figures.push(['Messages of a peer', `${figure(messages)} /s`, 'just now'])
   }
+  figures.push([isVirtual ? 'Events' : 'Requests', `${rate(eventsPerSecond)} /s`, 'of real time'])
   return figures
 }
 
