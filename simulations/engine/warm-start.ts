@@ -4,10 +4,14 @@ import type { Keyed, Oracle } from '../oracle.ts'
 import type { SimulatedPeer } from '../simulated-network.ts'
 import type { SeededRandom } from './random.ts'
 
+/** A peer refreshes after 0.8 to 1 intervals (`RefreshDuty`): none is overdue at the start. */
+const REFRESHED_WITHIN = 0.8
+
 /**
  * Gives a peer the table that it would have in a network in its steady state: of each bucket's range min(k, n) members,
  * drawn uniformly, and the k nearest neighbours. Source: science of the ideal table, Stutzbach and Rejaie (INFOCOM 2006):
- * each bucket holds a uniform sample of its range.
+ * each bucket holds a uniform sample of its range. Far buckets were refreshed at some time of the last interval, so that a
+ * network does not refresh all of them at once; the neighbourhood has just been.
  */
 export function fillTable(
   peer: SimulatedPeer,
@@ -15,8 +19,8 @@ export function fillTable(
   random: SeededRandom,
   now: number,
 ): void {
-  const table = peer.node?.table
-  if (table === undefined) return
+  if (peer.node === undefined) return
+  const { table, options } = peer.node
   const { peers } = oracle
   const { key } = peer.contact
   // The peer itself is the nearest of all.
@@ -33,6 +37,9 @@ export function fillTable(
       }
     }
     table.restore(prefixLength, contacts, now)
+    const [first] = contacts
+    if (first === undefined || to - from <= table.k) return
+    table.touched(first.key, now - options.refreshIntervalMs * REFRESHED_WITHIN * random.fraction())
   })
 }
 

@@ -116,9 +116,9 @@ export class RefreshDuty implements Duty {
     this.#self = init.self
     this.#preimages = init.preimages
     this.#random = init.random
-    this.#intervalMs = init.intervalMs
-    this.#lookup = init.lookup
     // Peers that started together must not refresh together.
+    this.#intervalMs = init.intervalMs * (0.8 + init.random.fraction() / 5)
+    this.#lookup = init.lookup
     this.#selfDueAt = init.now + init.intervalMs * (0.5 + init.random.fraction() / 2)
   }
 
