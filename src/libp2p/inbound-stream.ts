@@ -1,4 +1,4 @@
-import type { Stream, StreamMessageEvent } from '@libp2p/interface'
+import type { Stream } from '@libp2p/interface'
 import type { Contact } from '../core/contact.ts'
 import type { RpcOutcome, RpcRequest } from '../core/message.ts'
 import type { Cancel, Clock, Instant } from '../core/ports.ts'
@@ -7,11 +7,12 @@ import { type DecodeContext, type DecodedRequest, decodeRequest } from '../wire/
 import { encodeAnswer } from '../wire/message-encoder.ts'
 import { WireError } from '../wire/wire-error.ts'
 import { trimCloser } from './answer-size.ts'
+import type { OpenedStream } from './dialer.ts'
 import { Fifo } from './fifo.ts'
 import type { InboundLoad } from './inbound-load.ts'
-import { grantLazily } from './lazy-window.ts'
 import { INBOUND_BACKLOG_BYTES_MAX, INBOUND_PARTIAL_MS, INBOUND_PER_STREAM_MAX } from './limits.ts'
-import { concat, toBytes } from './stream-bytes.ts'
+import { StandingStream } from './standing-stream.ts'
+import { concat } from './stream-bytes.ts'
 import type { TokenBucket } from './token-bucket.ts'
 
 /** What the streams that others open share. */
@@ -62,6 +63,7 @@ export class InboundStream {
   readonly peer: string
   readonly #context: InboundContext
   readonly #stream: Stream
+  readonly #standing: StandingStream
   readonly #rate: TokenBucket
   readonly #decoder: FrameDecoder
   readonly #slots = new Fifo<Slot>()
@@ -77,18 +79,22 @@ export class InboundStream {
   /** When bytes last came or went. */
   #movedAt: Instant
 
-  constructor(context: InboundContext, stream: Stream, peer: string, rate: TokenBucket) {
+  constructor(
+    context: InboundContext,
+    { stream, connection }: OpenedStream,
+    peer: string,
+    rate: TokenBucket,
+  ) {
     this.#context = context
     this.#stream = stream
     this.peer = peer
     this.#rate = rate
     this.#decoder = new FrameDecoder(context.requestBytesMax)
     this.#movedAt = context.clock.now()
-    grantLazily(stream)
     stream.addEventListener('drain', this.#onDrain)
     stream.addEventListener('remoteCloseWrite', this.#onRemoteDone)
     stream.addEventListener('close', this.#onClose)
-    stream.addEventListener('message', this.#onMessage)
+    this.#standing = new StandingStream(stream, connection, this.#onBytes)
     if (stream.remoteWriteStatus === 'closed') this.#onRemoteDone()
   }
 
@@ -123,9 +129,9 @@ export class InboundStream {
     this.#pump()
   }
 
-  readonly #onMessage = (event: StreamMessageEvent): void => {
+  readonly #onBytes = (bytes: Uint8Array): void => {
     this.#movedAt = this.#context.clock.now()
-    this.#decoder.push(toBytes(event.data))
+    this.#decoder.push(bytes)
     this.#pump()
   }
 
@@ -253,7 +259,7 @@ export class InboundStream {
     this.#outBytes = 0
     this.#movedAt = this.#context.clock.now()
     try {
-      this.#stream.send(bytes)
+      this.#standing.send(bytes)
     } catch (error) {
       this.abort(asError(error)) // it closed under us, and the event has not come yet
     }
@@ -285,7 +291,7 @@ export class InboundStream {
     this.#stream.removeEventListener('drain', this.#onDrain)
     this.#stream.removeEventListener('remoteCloseWrite', this.#onRemoteDone)
     this.#stream.removeEventListener('close', this.#onClose)
-    this.#stream.removeEventListener('message', this.#onMessage)
+    this.#standing.release()
     this.#context.load.forget(this)
     this.#context.onEnd(this)
   }

@@ -110,7 +110,7 @@ export class Inbound {
     this.counters.streams += 1
     const peer = connection.remotePeer.toString()
     const guest = this.#guestOf(peer)
-    const inbound = new InboundStream(this.#context, stream, peer, guest.rate)
+    const inbound = new InboundStream(this.#context, { stream, connection }, peer, guest.rate)
     guest.streams.set(inbound, connection)
     this.#streams.set(inbound, connection)
     this.#cancelSweep ??= this.#armSweep()

@@ -1,4 +1,4 @@
-import type { Connection, Stream, StreamCloseEvent, StreamMessageEvent } from '@libp2p/interface'
+import type { Connection, Stream, StreamCloseEvent } from '@libp2p/interface'
 import type { Contact } from '../core/contact.ts'
 import type { RpcFailure } from '../core/message.ts'
 import type { Cancel, Clock, Instant } from '../core/ports.ts'
@@ -9,9 +9,9 @@ import { WireError } from '../wire/wire-error.ts'
 import { type Dialer, isUnsupported, OpenError, type OpenedStream } from './dialer.ts'
 import type { Exchange } from './exchange.ts'
 import { Fifo } from './fifo.ts'
-import { grantLazily } from './lazy-window.ts'
 import { PIPELINE_MAX, STALL_MS, WAITING_PER_PEER_MAX } from './limits.ts'
-import { concat, toBytes } from './stream-bytes.ts'
+import { StandingStream } from './standing-stream.ts'
+import { concat } from './stream-bytes.ts'
 
 /** What the channels of a peer share. */
 export interface ChannelContext {
@@ -57,6 +57,7 @@ export class PeerChannel {
   readonly #sent = new Fifo<Exchange>()
   #contact: Contact
   #opened: OpenedStream | undefined
+  #standing: StandingStream | undefined
   #opening: AbortController | undefined
   #decoder: FrameDecoder
   /** Whether the present stream has brought an answer. */
@@ -201,8 +202,7 @@ export class PeerChannel {
     this.#opened = opened
     this.#hasServed = false
     this.#decoder = new FrameDecoder(this.#context.answerBytesMax)
-    grantLazily(stream)
-    stream.addEventListener('message', this.#onMessage)
+    this.#standing = new StandingStream(stream, opened.connection, this.#onBytes)
     stream.addEventListener('drain', this.#onDrain)
     stream.addEventListener('remoteCloseWrite', this.#onRemoteDone)
     stream.addEventListener('close', this.#onClose)
@@ -212,8 +212,9 @@ export class PeerChannel {
   #detach(): void {
     const stream = this.#opened?.stream
     this.#opened = undefined
+    this.#standing?.release()
+    this.#standing = undefined
     if (stream === undefined) return
-    stream.removeEventListener('message', this.#onMessage)
     stream.removeEventListener('drain', this.#onDrain)
     stream.removeEventListener('remoteCloseWrite', this.#onRemoteDone)
     stream.removeEventListener('close', this.#onClose)
@@ -250,7 +251,7 @@ export class PeerChannel {
     if (chunks.length === 0) return
     this.#context.counters.requestsSent += chunks.length
     try {
-      opened.stream.send(concat(chunks))
+      this.#standing?.send(concat(chunks))
     } catch {
       // It closed under us, and the event has not come yet.
       this.#waiting.prepend(unanswered)
@@ -266,10 +267,10 @@ export class PeerChannel {
     return encodeRequest(request, { framed: true, kadmium: true, timeReceived })
   }
 
-  readonly #onMessage = (event: StreamMessageEvent): void => {
+  readonly #onBytes = (bytes: Uint8Array): void => {
     const opened = this.#opened
     try {
-      this.#decoder.push(toBytes(event.data))
+      this.#decoder.push(bytes)
       for (let next = this.#decoder.next(); next !== undefined; next = this.#decoder.next()) {
         this.#take(next)
         if (this.#opened !== opened) return // an outcome made someone stop the peer
