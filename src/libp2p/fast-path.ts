@@ -1,5 +1,10 @@
 import type { Socket } from 'node:net'
-import type { Connection, SecuredConnection, Stream } from '@libp2p/interface'
+import {
+  type Connection,
+  type SecuredConnection,
+  type Stream,
+  StreamMessageEvent,
+} from '@libp2p/interface'
 import { NoiseMessages } from './noise-messages.ts'
 import { isShapedLike } from './shape.ts'
 import { toBytes } from './stream-bytes.ts'
@@ -35,6 +40,8 @@ interface MessageStream {
   readonly writeBuffer: ByteList
   writableNeedsDrain: boolean
   onData(bytes: Uint8Array): void
+  send(bytes: Uint8Array): boolean
+  dispatchEvent(event: Event): boolean
 }
 
 /** A connection of `@libp2p/tcp`. */
@@ -65,6 +72,7 @@ export interface YamuxStream extends MessageStream {
   readonly sendingData: boolean
   sendWindowCapacity: number
   recvWindowCapacity: number
+  sendData(bytes: ByteList): { readonly sentBytes: number; readonly canSendMore: boolean }
   sendWindowUpdate(): void
 }
 
@@ -126,16 +134,22 @@ export class FastPath {
     }
     const onData = raw.onData.bind(raw)
     raw.onData = (bytes) => {
-      const isPlain =
-        raw.readStatus === 'readable' && raw.readBuffer.byteLength === 0 && !isCounted(raw)
-      if (isPlain) this.#receive(bytes)
-      else onData(bytes)
+      if (!isReadyToRead(raw)) onData(bytes)
+      else if (isCounted(raw)) raw.dispatchEvent(new StreamMessageEvent(bytes))
+      else this.#receive(bytes)
     }
   }
 
   /** Hears what comes on a stream by the fast path: `take` gets a view. */
   open(stream: YamuxStream, take: (bytes: Uint8Array) => void): void {
     this.#lanes.set(stream.streamId, { stream, take })
+    const sendData = stream.sendData.bind(stream)
+    stream.sendData = (bytes) => {
+      const sentBytes = bytes.byteLength
+      if (!this.#mayFrame(stream, sentBytes)) return sendData(bytes)
+      this.#frame(stream, bytes.subarray())
+      return { sentBytes, canSendMore: true }
+    }
   }
 
   close(stream: YamuxStream): void {
@@ -145,14 +159,19 @@ export class FastPath {
 
   /** Sends what is a chunk of a stream, with all that is sent in this turn of the event loop. False: it must go the other way. */
   send(stream: YamuxStream, bytes: Uint8Array): boolean {
-    if (!this.#maySend(stream, bytes.length)) return false
+    if (stream.sendingData || stream.writeBuffer.byteLength > 0 || isCounted(stream)) return false
+    if (!this.#mayFrame(stream, bytes.length)) return false
+    this.#frame(stream, bytes)
+    return true
+  }
+
+  #frame(stream: YamuxStream, bytes: Uint8Array): void {
     stream.sendWindowCapacity -= bytes.length
     const size = YAMUX_HEADER_BYTES + bytes.length
     if (this.#chunkBytes + size > PLAINTEXT_BYTES_MAX) this.flush()
     this.#chunks.push({ streamId: stream.streamId, bytes })
     this.#chunkBytes += size
     if (this.#chunkBytes === size) flushAtTurnEnd(this)
-    return true
   }
 
   /** Seals and writes what was sent in this turn. */
@@ -181,24 +200,23 @@ export class FastPath {
     const bytes = Buffer.allocUnsafe(PREFIX_BYTES + sealed.length)
     bytes.writeUInt16BE(sealed.length, 0)
     bytes.set(sealed, PREFIX_BYTES)
-    if (raw.socket.write(bytes)) return
+    if (isCounted(raw) ? raw.send(bytes) : raw.socket.write(bytes)) return
     raw.writableNeedsDrain = true
     this.#sealed.writableNeedsDrain = true
     for (const { stream } of this.#lanes.values()) stream.writableNeedsDrain = true
   }
 
-  #maySend(stream: YamuxStream, size: number): boolean {
-    const sealed = this.#sealed
+  #mayFrame(stream: YamuxStream, size: number): boolean {
+    const { writeBuffer, stream: raw } = this.#sealed
     return (
       size <= PLAINTEXT_BYTES_MAX - YAMUX_HEADER_BYTES &&
       size <= stream.sendWindowCapacity &&
       stream.state === ESTABLISHED &&
-      !stream.sendingData &&
-      isReadyToWrite(stream) &&
-      isReadyToWrite(sealed) &&
-      isReadyToWrite(sealed.stream) &&
-      !isCounted(stream) &&
-      !isCounted(sealed.stream)
+      isWritable(stream) &&
+      isWritable(this.#sealed) &&
+      writeBuffer.byteLength === 0 &&
+      isWritable(raw) &&
+      raw.writeBuffer.byteLength === 0
     )
   }
 
@@ -263,8 +281,7 @@ export class FastPath {
       bytes.length - at - YAMUX_HEADER_BYTES >= size &&
       size <= stream.recvWindowCapacity &&
       isReadyToRead(stream) &&
-      isReadyToRead(this.#sealed) &&
-      !isCounted(stream)
+      isReadyToRead(this.#sealed)
     return isOpen ? lane : undefined
   }
 
@@ -295,6 +312,7 @@ export function isYamuxStream(stream: Stream | YamuxStream): stream is YamuxStre
     sendingData: 'boolean',
     sendWindowCapacity: 'number',
     recvWindowCapacity: 'number',
+    sendData: 'function',
     sendWindowUpdate: 'function',
   })
 }
@@ -307,6 +325,8 @@ const MESSAGE_STREAM = {
   writeBuffer: 'object',
   writableNeedsDrain: 'boolean',
   onData: 'function',
+  send: 'function',
+  dispatchEvent: 'function',
 } as const
 
 function isSealedConnection(connection: object): connection is SealedConnection {
@@ -326,20 +346,15 @@ function isSealedConnection(connection: object): connection is SealedConnection 
   )
 }
 
-function isReadyToWrite(stream: MessageStream): boolean {
-  return (
-    stream.status === 'open' &&
-    stream.writeStatus === 'writable' &&
-    stream.writeBuffer.byteLength === 0 &&
-    !stream.writableNeedsDrain
-  )
+function isWritable(stream: MessageStream): boolean {
+  return stream.status === 'open' && stream.writeStatus === 'writable' && !stream.writableNeedsDrain
 }
 
 function isReadyToRead(stream: MessageStream): boolean {
   return stream.readStatus === 'readable' && stream.readBuffer.byteLength === 0
 }
 
-/** libp2p's metrics count the bytes of a stream by methods of its own. */
+/** libp2p's metrics count the bytes of a stream by methods of its own that they give it: these are called then. */
 function isCounted(stream: MessageStream): boolean {
   return Object.hasOwn(stream, 'send')
 }
@@ -347,7 +362,8 @@ function isCounted(stream: MessageStream): boolean {
 function take({ stream, take: hear }: Lane, bytes: Uint8Array): void {
   stream.recvWindowCapacity -= bytes.length
   try {
-    hear(bytes)
+    if (isCounted(stream)) stream.dispatchEvent(new StreamMessageEvent(bytes))
+    else hear(bytes)
   } catch (error) {
     // As an event's listener: a mistake of ours must show, and is not the other side's.
     queueMicrotask(() => {

@@ -7,30 +7,40 @@ import { writeDataHeader, YAMUX_HEADER_BYTES } from '../../src/libp2p/yamux-fram
 
 const TAG_BYTES = 16
 
-/** The fields that libp2p's message streams have. */
-function messageStream() {
-  return {
-    status: 'open',
-    readStatus: 'readable',
-    writeStatus: 'writable',
-    readBuffer: { byteLength: 0, subarray: () => new Uint8Array(0) },
-    writeBuffer: { byteLength: 0, subarray: () => new Uint8Array(0) },
-    writableNeedsDrain: false,
-    onData: (_bytes: Uint8Array): void => {},
+/** What libp2p's message streams have. Its metrics give them a `send` and a `dispatchEvent` of their own. */
+class FakeStream {
+  status = 'open'
+  readStatus = 'readable'
+  writeStatus = 'writable'
+  readBuffer = { byteLength: 0, subarray: (): Uint8Array => new Uint8Array(0) }
+  writeBuffer = { byteLength: 0, subarray: (): Uint8Array => new Uint8Array(0) }
+  writableNeedsDrain = false
+  onData(_bytes: Uint8Array): void {}
+  send(_bytes: Uint8Array): boolean {
+    return true
+  }
+  dispatchEvent(_event: Event): boolean {
+    return true
   }
 }
 
 /** A stream of yamux that is set up. */
-function yamuxStream(streamId: number) {
-  return {
-    ...messageStream(),
-    streamId,
-    state: 3,
-    sendingData: false,
-    sendWindowCapacity: 1_000_000,
-    recvWindowCapacity: 1_000_000,
-    sendWindowUpdate: (): void => {},
-  } satisfies YamuxStream
+class FakeYamuxStream extends FakeStream implements YamuxStream {
+  readonly streamId: number
+  state = 3
+  sendingData = false
+  sendWindowCapacity = 1_000_000
+  recvWindowCapacity = 1_000_000
+
+  constructor(streamId: number) {
+    super()
+    this.streamId = streamId
+  }
+
+  sendData(_bytes: { readonly byteLength: number }): { sentBytes: number; canSendMore: boolean } {
+    return { sentBytes: 0, canSendMore: false }
+  }
+  sendWindowUpdate(): void {}
 }
 
 /** Bytes "sealed" so that a test can read them: a tag of zeros behind them. */
@@ -55,9 +65,8 @@ function sealedConnection() {
       return !socket.isFull
     },
   }
-  const raw = { ...messageStream(), socket: socket as unknown as Socket }
-  const sealed = {
-    ...messageStream(),
+  const raw = Object.assign(new FakeStream(), { socket: socket as unknown as Socket })
+  const sealed = Object.assign(new FakeStream(), {
     stream: raw,
     handshake: {
       encrypt: seal,
@@ -73,7 +82,7 @@ function sealedConnection() {
       socket.write(Uint8Array.of(message.length >> 8, message.length & 0xff, ...message))
     },
     abort: (error: Error): void => void aborted.push(error),
-  }
+  })
   return { raw, sealed, socket, toMuxer, written, aborted, path: new FastPath(sealed) }
 }
 
@@ -135,7 +144,7 @@ describe('what comes by the fast path', () => {
         fc.integer({ min: 0, max: 200 }),
         (given, messageSizes, chunkSizes, pauses, window) => {
           const { path, raw, sealed, toMuxer } = sealedConnection()
-          const stream = { ...yamuxStream(FAST), recvWindowCapacity: window }
+          const stream = Object.assign(new FakeYamuxStream(FAST), { recvWindowCapacity: window })
           // In the order of delivery: what the muxer got, and what we got, with the header that it lost.
           const delivered: Uint8Array[] = []
           sealed.onData = (bytes) => {
@@ -165,7 +174,7 @@ describe('what comes by the fast path', () => {
       fc.property(frames, (given) => {
         const { path, raw } = sealedConnection()
         const taken: Uint8Array[] = []
-        path.open(yamuxStream(FAST), (bytes) => taken.push(bytes.slice()))
+        path.open(new FakeYamuxStream(FAST), (bytes) => taken.push(bytes.slice()))
         raw.onData(message(concat(given.map(encode))))
         expect(taken).toEqual(
           given
@@ -181,7 +190,7 @@ describe('what comes by the fast path', () => {
     const waiting = { byteLength: 1, subarray: () => Uint8Array.of(0) }
     for (const where of ['stream', 'sealed'] as const) {
       const { path, raw, sealed, toMuxer } = sealedConnection()
-      const stream = yamuxStream(FAST)
+      const stream = new FakeYamuxStream(FAST)
       path.open(stream, () => expect.unreachable())
       Object.assign({ stream, sealed }[where], { readBuffer: waiting })
       raw.onData(message(encode(frame)))
@@ -191,7 +200,7 @@ describe('what comes by the fast path', () => {
 
   it('is no frame that only data of another stream looks like', () => {
     const { path, raw, toMuxer } = sealedConnection()
-    path.open(yamuxStream(FAST), () => expect.unreachable())
+    path.open(new FakeYamuxStream(FAST), () => expect.unreachable())
     const bait = encode({ streamId: FAST, bytes: Uint8Array.of(1, 2), flags: 0 })
     const frame = encode({ streamId: 1, bytes: bait, flags: 0 })
     raw.onData(message(frame.subarray(0, YAMUX_HEADER_BYTES)))
@@ -202,13 +211,12 @@ describe('what comes by the fast path', () => {
   it('counts against the window, and asks for more', () => {
     const { path, raw, toMuxer } = sealedConnection()
     let asked = 0
-    const stream = {
-      ...yamuxStream(FAST),
+    const stream = Object.assign(new FakeYamuxStream(FAST), {
       recvWindowCapacity: 25,
       sendWindowUpdate: () => {
         asked += 1
       },
-    }
+    })
     path.open(stream, () => {})
     const frame = encode({ streamId: FAST, bytes: new Uint8Array(10), flags: 0 })
     for (let i = 0; i < 3; i++) raw.onData(message(frame))
@@ -219,7 +227,7 @@ describe('what comes by the fast path', () => {
 
   it('ends when the stream is closed', () => {
     const { path, raw, toMuxer } = sealedConnection()
-    const stream = yamuxStream(FAST)
+    const stream = new FakeYamuxStream(FAST)
     path.open(stream, () => expect.unreachable())
     path.close(stream)
     const frame = encode({ streamId: FAST, bytes: Uint8Array.of(1), flags: 0 })
@@ -239,7 +247,7 @@ describe('what goes by the fast path', () => {
 
   it('leaves at the end of the turn, in one message', async () => {
     const { path, written } = sealedConnection()
-    const stream = yamuxStream(FAST)
+    const stream = new FakeYamuxStream(FAST)
     expect(path.send(stream, bytes)).toBe(true)
     expect(path.send(stream, Uint8Array.of(1))).toBe(true)
     expect(written).toEqual([])
@@ -252,14 +260,14 @@ describe('what goes by the fast path', () => {
 
   it('leaves before what libp2p sends after it', () => {
     const { path, sealed, written } = sealedConnection()
-    path.send(yamuxStream(FAST), bytes)
+    path.send(new FakeYamuxStream(FAST), bytes)
     sealed.sendData({ subarray: () => Uint8Array.of(0xff) })
     expect(written).toEqual([encode({ streamId: FAST, bytes, flags: 0 }), Uint8Array.of(0xff)])
   })
 
   it('is split into as many messages as it needs', () => {
     const { path, written } = sealedConnection()
-    const stream = yamuxStream(FAST)
+    const stream = new FakeYamuxStream(FAST)
     for (let i = 0; i < 5; i++) expect(path.send(stream, new Uint8Array(30_000))).toBe(true)
     path.flush()
     expect(written.map(({ length }) => length)).toEqual([60_024, 60_024, 30_012])
@@ -279,19 +287,41 @@ describe('what goes by the fast path', () => {
     ['a secured connection that has closed', 'sealed', { status: 'closed' }],
     ['a socket that must wait', 'raw', { writableNeedsDrain: true }],
     ['a socket with bytes that wait', 'raw', { writeBuffer: { byteLength: 1 } }],
-    ['a connection whose bytes are counted', 'raw', { send: true }],
   ] as const)('is nothing of %s', (_what, where, fields) => {
     const { path, raw, sealed, written } = sealedConnection()
-    const stream = yamuxStream(FAST)
+    const stream = new FakeYamuxStream(FAST)
     Object.assign({ stream, raw, sealed }[where], fields)
     expect(path.send(stream, bytes)).toBe(false)
     path.flush()
     expect(written).toEqual([])
   })
 
+  it('is what a counted stream sends, once it has been counted', () => {
+    const { path, written } = sealedConnection()
+    const stream = new FakeYamuxStream(FAST)
+    path.open(stream, () => {})
+    stream.sendingData = true // libp2p is about to send what it has counted
+    const list = { byteLength: bytes.length, subarray: () => bytes }
+    expect(stream.sendData(list)).toEqual({ sentBytes: bytes.length, canSendMore: true })
+    path.flush()
+    expect(written).toEqual([encode({ streamId: FAST, bytes, flags: 0 })])
+    stream.sendWindowCapacity = 0
+    expect(stream.sendData(list).sentBytes).toBe(0) // its own
+  })
+
+  it('is counted where the connection is counted', () => {
+    const { path, raw, written } = sealedConnection()
+    const counted: Uint8Array[] = []
+    Object.assign(raw, { send: (piece: Uint8Array) => counted.push(piece) > 0 })
+    path.send(new FakeYamuxStream(FAST), bytes)
+    path.flush()
+    expect(written).toEqual([])
+    expect(counted).toEqual([message(encode({ streamId: FAST, bytes, flags: 0 }))].map(Buffer.from))
+  })
+
   it('tells all its streams and the connection to wait when the socket is full', () => {
     const { path, raw, sealed, socket } = sealedConnection()
-    const [stream, other] = [yamuxStream(FAST), yamuxStream(5)]
+    const [stream, other] = [new FakeYamuxStream(FAST), new FakeYamuxStream(5)]
     path.open(stream, () => {})
     path.open(other, () => {})
     socket.isFull = true
@@ -303,7 +333,7 @@ describe('what goes by the fast path', () => {
 
   it('is dropped with a connection that has ended', () => {
     const { path, raw, written, aborted } = sealedConnection()
-    path.send(yamuxStream(FAST), bytes)
+    path.send(new FakeYamuxStream(FAST), bytes)
     raw.status = 'aborted'
     path.flush()
     expect(written).toEqual([])
@@ -315,7 +345,7 @@ describe('what goes by the fast path', () => {
     sealed.handshake.encrypt = () => {
       throw new Error('the nonces are used up')
     }
-    path.send(yamuxStream(FAST), bytes)
+    path.send(new FakeYamuxStream(FAST), bytes)
     path.flush()
     expect(aborted).toHaveLength(1)
   })
