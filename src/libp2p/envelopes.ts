@@ -1,12 +1,11 @@
 import { hash } from 'node:crypto'
-import { publicKeyFromProtobuf, publicKeyToProtobuf } from '@libp2p/crypto/keys'
-import type { PrivateKey, PublicKey } from '@libp2p/interface'
-import { peerIdFromPublicKey } from '@libp2p/peer-id'
+import type { PrivateKey } from '@libp2p/interface'
 import { RecordEnvelope } from '@libp2p/peer-record'
 import { CanonicalReader } from '../core/canonical-fields.ts'
 import { KadmiumError } from '../core/errors.ts'
 import { bytesEqual } from '../core/key.ts'
 import type { Envelopes, OpenEnvelope } from '../core/ports.ts'
+import { isSupportedKey, Signers } from './signers.ts'
 
 /** The domain of our signatures: one for another purpose is none for us, nor ours for others. */
 export const ENVELOPE_DOMAIN = 'kadmium-record'
@@ -27,13 +26,14 @@ const VERIFIED_MAX = 4_096
  */
 export class Libp2pEnvelopes implements Envelopes {
   /** The signers of verified envelopes by digest, the latest used last. A value is verified once, not at each touch. */
-  readonly #signers = new Map<string, string>()
+  readonly #verified = new Map<string, string>()
+  readonly #signers = new Signers()
 
   open(envelope: Uint8Array): OpenEnvelope | undefined {
     try {
       const { payload, ...signature } = decodeEnvelope(envelope)
       const digest = hash('sha256', envelope, 'base64')
-      const signer = this.#recall(digest) ?? verifySigner(signature, payload)
+      const signer = this.#recall(digest) ?? this.#verify(signature, payload)
       if (signer === undefined) return undefined
       this.#remember(digest, signer)
       return { signer, payload }
@@ -44,18 +44,29 @@ export class Libp2pEnvelopes implements Envelopes {
   }
 
   #recall(digest: string): string | undefined {
-    const signer = this.#signers.get(digest)
-    if (signer !== undefined) this.#signers.delete(digest)
+    const signer = this.#verified.get(digest)
+    if (signer !== undefined) this.#verified.delete(digest)
     return signer
   }
 
   #remember(digest: string, signer: string): void {
-    this.#signers.set(digest, signer)
-    if (this.#signers.size <= VERIFIED_MAX) return
-    for (const oldest of this.#signers.keys()) {
-      this.#signers.delete(oldest)
+    this.#verified.set(digest, signer)
+    if (this.#verified.size <= VERIFIED_MAX) return
+    for (const oldest of this.#verified.keys()) {
+      this.#verified.delete(oldest)
       return
     }
+  }
+
+  /** The signer's peer id if the signature is good. */
+  #verify(
+    { publicKey, payloadType, signature }: Omit<EnvelopeFields, 'payload'>,
+    payload: Uint8Array,
+  ): string | undefined {
+    if (!bytesEqual(payloadType, ENVELOPE_PAYLOAD_TYPE)) return undefined
+    const signer = this.#signers.of(publicKey)
+    const isGood = signer?.isSignedBy(signedBytes(payloadType, payload), signature) === true
+    return isGood ? signer.id : undefined
   }
 }
 
@@ -68,7 +79,7 @@ export async function sealEnvelope(
   privateKey: PrivateKey,
   payload: Uint8Array,
 ): Promise<Uint8Array> {
-  if (!isSupported(privateKey.publicKey)) {
+  if (!isSupportedKey(privateKey.publicKey)) {
     throw new KadmiumError(
       'ERR_INVALID_OPTION',
       `records are signed with Ed25519, secp256k1 or RSA keys, not with ${privateKey.type}: libp2p has no peer ids for it`,
@@ -107,25 +118,6 @@ function decodeEnvelope(envelope: Uint8Array): EnvelopeFields {
   }
   reader.end()
   return fields
-}
-
-/** The signer's peer id if the signature is good. */
-function verifySigner(
-  { publicKey: keyBytes, payloadType, signature }: Omit<EnvelopeFields, 'payload'>,
-  payload: Uint8Array,
-): string | undefined {
-  if (!bytesEqual(payloadType, ENVELOPE_PAYLOAD_TYPE)) return undefined
-  const publicKey = publicKeyFromProtobuf(keyBytes)
-  if (!isSupported(publicKey) || !bytesEqual(publicKeyToProtobuf(publicKey), keyBytes)) {
-    return undefined
-  }
-  // For the supported kinds Node answers at once; a promise would be truthy, so compare with `true`.
-  if (publicKey.verify(signedBytes(payloadType, payload), signature) !== true) return undefined
-  return peerIdFromPublicKey(publicKey).toString()
-}
-
-function isSupported(publicKey: PublicKey): boolean {
-  return ['Ed25519', 'secp256k1', 'RSA'].includes(publicKey.type)
 }
 
 /** What is signed: domain, payload type and payload, each behind its length (RFC 0002, "Signature Production"). */

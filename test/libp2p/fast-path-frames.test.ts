@@ -316,7 +316,7 @@ describe('what goes by the fast path', () => {
     path.send(new FakeYamuxStream(FAST), bytes)
     path.flush()
     expect(written).toEqual([])
-    expect(counted).toEqual([message(encode({ streamId: FAST, bytes, flags: 0 }))].map(Buffer.from))
+    expect(counted).toEqual([Buffer.from(message(encode({ streamId: FAST, bytes, flags: 0 })))])
   })
 
   it('tells all its streams and the connection to wait when the socket is full', () => {
