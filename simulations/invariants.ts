@@ -64,7 +64,7 @@ function checkPeer(sim: SimulatedNetwork, peer: SimulatedPeer): void {
     if (contact.id === self.id) throw new InvariantError('I1', `${self.id} knows itself`)
   }
   // I4: answers are bounded, sorted, and do not name the asker.
-  const answer = table.closest(self.key, options.contactsPerResponse, self.id)
+  const answer = table.closest(self.key, options.contactsPerResponse, self)
   if (answer.length > options.contactsPerResponse) {
     throw new InvariantError('I4', `an answer of ${answer.length} contacts`)
   }

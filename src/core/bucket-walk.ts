@@ -9,8 +9,8 @@ export interface NearestQuery {
   readonly target: Key
   /** How many contacts `found` may hold. */
   readonly count: number
-  /** The id of a contact to leave out. */
-  readonly exclude: string | undefined
+  /** Whom to leave out. */
+  readonly exclude: Contact | undefined
 }
 
 /**
@@ -64,7 +64,9 @@ function collect(bucket: KBucket, query: NearestQuery, stale: boolean, found: Co
   const from = found.length
   for (let i = 0; i < contacts.length; i++) {
     const contact = contacts[i] as Contact // i is below the length
-    if (contact.id === exclude || (checksStale && bucket.isStale(i) !== stale)) continue
+    if (exclude !== undefined && contact.head === exclude.head && contact.id === exclude.id)
+      continue
+    if (checksStale && bucket.isStale(i) !== stale) continue
     insert(found, from, count, contact, target, head)
   }
 }

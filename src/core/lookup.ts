@@ -101,8 +101,8 @@ export class Lookup implements Operation<LookupResult> {
   #failures = 0
   /** How many of the closest in the own table were candidates so far. */
   #seeded: number
-  /** What requests say is known; made anew after each answer and failure. */
-  #known: readonly number[] | undefined
+  /** The request that was last sent, for those that go out before anything is learnt: one object, which is encoded once. */
+  #sent: { readonly bare: RpcRequest; readonly request: RpcRequest } | undefined
   #result: LookupResult | undefined
 
   constructor(init: LookupInit) {
@@ -154,13 +154,13 @@ export class Lookup implements Operation<LookupResult> {
       if (this.#hear(contact, candidate.depth + 1) === 0) nearer = true
     }
     this.#answersWithoutProgress = nearer ? 0 : this.#answersWithoutProgress + 1
-    this.#known = undefined
+    this.#sent = undefined
   }
 
   onFailure(from: Contact, failure: RpcFailure, _now: Instant): void {
     const candidate = this.#takeBack(from)
     if (candidate === undefined) return
-    this.#known = undefined
+    this.#sent = undefined
     const isAlive = candidate.isEarly && failure.type === 'refused'
     candidate.state = isAlive ? 'unasked' : 'failed'
     if (isAlive) return
@@ -230,8 +230,10 @@ export class Lookup implements Operation<LookupResult> {
    */
   #request(bare: RpcRequest): RpcRequest {
     if (bare.type === 'ping' || bare.type === 'watch') return bare
-    this.#known ??= this.#headsOfKnown()
-    return { ...bare, known: this.#known }
+    if (this.#sent?.bare !== bare) {
+      this.#sent = { bare, request: { ...bare, known: this.#headsOfKnown() } }
+    }
+    return this.#sent.request
   }
 
   #headsOfKnown(): readonly number[] {

@@ -198,10 +198,10 @@ export class RoutingTable {
   }
 
   /**
-   * The `count` contacts nearest to `target`, nearest first, without the one whose id is `exclude`. Stale ones come after
+   * The `count` contacts nearest to `target`, nearest first, without `exclude`. Stale ones come after
    * all others, and only if there are too few others.
    */
-  closest(target: Key, count: number, exclude?: string): Contact[] {
+  closest(target: Key, count: number, exclude?: Contact): Contact[] {
     const query = { self: this.self, target, count, exclude }
     const found: Contact[] = []
     collectNearest(this.#buckets, query, false, found)

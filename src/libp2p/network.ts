@@ -9,6 +9,7 @@ import { Exchange } from './exchange.ts'
 import { ANSWER_OVERHEAD_BYTES_MAX, WATCH_STREAMS_PER_CONNECTION_MAX } from './limits.ts'
 import { watchProtocolOf } from './network-rules.ts'
 import type { NetworkCounters } from './peer-channel.ts'
+import { RequestEncoder } from './request-encoder.ts'
 import { StreamPool } from './stream-pool.ts'
 import { WatchCalls } from './watch-calls.ts'
 
@@ -77,6 +78,7 @@ export class Libp2pNetwork implements Network {
     this.#pool = new StreamPool({
       ...common,
       dialer: new Dialer({ manager, connections, protocol }),
+      encoder: new RequestEncoder(clock),
       counters: this.counters,
       onUnsupported: init.onUnsupported,
     })

@@ -4,12 +4,12 @@ import type { RpcFailure } from '../core/message.ts'
 import type { Cancel, Clock, Instant } from '../core/ports.ts'
 import { FrameDecoder } from '../wire/framing.ts'
 import { type DecodeContext, decodeAnswer, messageType } from '../wire/message-decoder.ts'
-import { encodeRequest } from '../wire/message-encoder.ts'
 import { WireError } from '../wire/wire-error.ts'
 import { type Dialer, isUnsupported, OpenError, type OpenedStream } from './dialer.ts'
 import type { Exchange } from './exchange.ts'
 import { Fifo } from './fifo.ts'
 import { PIPELINE_MAX, STALL_MS, WAITING_PER_PEER_MAX } from './limits.ts'
+import type { RequestEncoder } from './request-encoder.ts'
 import { StandingStream } from './standing-stream.ts'
 import { concat } from './stream-bytes.ts'
 
@@ -17,6 +17,7 @@ import { concat } from './stream-bytes.ts'
 export interface ChannelContext {
   readonly clock: Clock
   readonly dialer: Dialer
+  readonly encoder: RequestEncoder
   readonly decoding: DecodeContext
   readonly answerBytesMax: number
   readonly counters: NetworkCounters
@@ -243,7 +244,7 @@ export class PeerChannel {
     while (this.#waiting.length > 0 && this.#sent.length < PIPELINE_MAX) {
       const exchange = this.#waiting.shift() as Exchange // length > 0
       if (!exchange.isOpen) continue
-      chunks.push(this.#encode(exchange))
+      chunks.push(this.#context.encoder.encode(exchange.request))
       exchange.sentAt = now
       if (exchange.request.type === 'add-provider' && !this.#isKadmium) unanswered.push(exchange)
       else this.#sent.push(exchange)
@@ -259,12 +260,6 @@ export class PeerChannel {
       return
     }
     for (const exchange of unanswered) exchange.settle(ACKNOWLEDGED)
-  }
-
-  #encode({ request }: Exchange): Uint8Array {
-    const timeReceived =
-      request.type === 'put-value' ? new Date(this.#context.clock.wallClock()).toISOString() : ''
-    return encodeRequest(request, { framed: true, kadmium: true, timeReceived })
   }
 
   readonly #onBytes = (bytes: Uint8Array): void => {

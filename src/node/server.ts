@@ -167,7 +167,7 @@ export class Server {
     from: Contact,
     { target, known }: Hearing & { readonly target: Key },
   ): readonly Contact[] {
-    const closer = this.#table.closest(target, this.#options.contactsPerResponse, from.id)
+    const closer = this.#table.closest(target, this.#options.contactsPerResponse, from)
     if (known === undefined || known.length === 0) return closer
     return closer.filter(({ head }, index) => index === 0 || !known.includes(head))
   }

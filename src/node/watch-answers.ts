@@ -128,7 +128,7 @@ export class WatchAnswers {
   /** With news come no contacts: they are told by renewals, which are as frequent as they need be. */
   #outcome(from: Contact, { target }: WatchRequest, answer: WatchAnswer): RpcOutcome {
     const hasNews = answer.records.length > 0
-    const closer = hasNews ? [] : this.#table.closest(target, 2 * WATCH_REPLICAS, from.id)
+    const closer = hasNews ? [] : this.#table.closest(target, 2 * WATCH_REPLICAS, from)
     return { ok: true, response: { type: 'watch', ...answer, closer } }
   }
 }

@@ -455,7 +455,7 @@ describe('closest', () => {
     const table = make(4)
     fill(table, 1, 2, 4)
     expect(keysOf(table.closest(Uint8Array.of(1), 2))).toEqual([1, 2])
-    expect(keysOf(table.closest(Uint8Array.of(1), 2, tinyContact(1).id))).toEqual([2, 4])
+    expect(keysOf(table.closest(Uint8Array.of(1), 2, tinyContact(1)))).toEqual([2, 4])
   })
 
   it('gives nothing for a count of 0 or from an empty table', () => {

@@ -42,10 +42,10 @@ describe('closest', () => {
         const known = [...table.contacts()]
         for (let i = 0; i < 8; i++) {
           const target = i === 0 ? self : someKey(self, random)
-          const exclude = known[random.below(known.length + 1)]?.id
+          const exclude = known[random.below(known.length + 1)]
           const count = random.below(known.length + 3)
           const sorted = known
-            .filter((contact) => contact.id !== exclude)
+            .filter((contact) => contact.id !== exclude?.id)
             .toSorted(
               (a, b) =>
                 Number(stale.has(a.id)) - Number(stale.has(b.id)) ||
