@@ -28,6 +28,7 @@ export class Dialer {
   readonly #connections: Connections
   readonly #protocol: string
   readonly #streamsMax: number | undefined
+  readonly #onConnection: ((connection: Connection, contact: Contact) => void) | undefined
 
   constructor(init: {
     readonly manager: ConnectionManager
@@ -35,11 +36,14 @@ export class Dialer {
     readonly protocol: string
     /** Streams that stand open on one connection. Default: libp2p's, which is 64. */
     readonly streamsMax?: number
+    /** A connection was opened to a contact, for want of one. */
+    readonly onConnection?: (connection: Connection, contact: Contact) => void
   }) {
     this.#manager = init.manager
     this.#connections = init.connections
     this.#protocol = init.protocol
     this.#streamsMax = init.streamsMax
+    this.#onConnection = init.onConnection
   }
 
   /**
@@ -64,6 +68,7 @@ export class Dialer {
     }
     try {
       const connection = await this.#manager.openConnection(addresses, { signal })
+      this.#onConnection?.(connection, contact)
       return await this.#openOn(connection, signal)
     } catch (error) {
       throw openError(error, signal)

@@ -15,6 +15,9 @@ export const OUTBOUND_STREAMS_MAX = 512
 /** A stream of ours that was not used for so long is closed. ms. js-libp2p closes it after 10 s, go-libp2p after 60 s. */
 export const OUTBOUND_IDLE_MS = 120_000
 
+/** A connection that the DHT opened and that has carried no stream for so long is closed. ms. */
+export const CONNECTION_IDLE_MS = 300_000
+
 /** A stream whose oldest request is out of time and unanswered for so long is reset. ms. */
 export const STALL_MS = 10_000
 

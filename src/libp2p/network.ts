@@ -1,3 +1,4 @@
+import type { Connection } from '@libp2p/interface'
 import type { ConnectionManager } from '@libp2p/interface-internal'
 import type { Contact } from '../core/contact.ts'
 import type { RpcOutcome, RpcRequest } from '../core/message.ts'
@@ -24,6 +25,8 @@ export interface NetworkInit {
   readonly protocol: string
   /** The largest value, in bytes; larger answers are malformed. */
   readonly valueBytesMax: number
+  /** A connection was opened to a contact, for want of one. */
+  readonly onConnection: (connection: Connection, contact: Contact) => void
   /** A peer was reached that does not speak the protocol. */
   readonly onUnsupported: (contact: Contact) => void
 }
@@ -56,7 +59,8 @@ export class Libp2pNetwork implements Network {
   #isClosed = false
 
   constructor(init: NetworkInit) {
-    const { clock, connections, contacts, hash, protocol, connectionManager: manager } = init
+    const { clock, connections, contacts, hash, protocol, onConnection } = init
+    const { connectionManager: manager } = init
     this.#clock = clock
     const common = {
       clock,
@@ -73,11 +77,12 @@ export class Libp2pNetwork implements Network {
         connections,
         protocol: watchProtocolOf(protocol),
         streamsMax: WATCH_STREAMS_PER_CONNECTION_MAX,
+        onConnection,
       }),
     })
     this.#pool = new StreamPool({
       ...common,
-      dialer: new Dialer({ manager, connections, protocol }),
+      dialer: new Dialer({ manager, connections, protocol, onConnection }),
       encoder: new RequestEncoder(clock),
       counters: this.counters,
       onUnsupported: init.onUnsupported,

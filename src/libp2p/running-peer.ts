@@ -12,6 +12,7 @@ import { AutoMode } from './auto-mode.ts'
 import { Connections } from './connections.ts'
 import { ContactBook } from './contacts.ts'
 import { Libp2pEnvelopes } from './envelopes.ts'
+import { IdleConnections } from './idle-connections.ts'
 import { Inbound, type InboundInit } from './inbound.ts'
 import { Joiner } from './joiner.ts'
 import { Libp2pNetwork } from './network.ts'
@@ -48,6 +49,7 @@ export class RunningPeer {
   readonly #clock = new SystemClock()
   readonly #contacts: ContactBook
   readonly #connections: Connections
+  readonly #idleConnections: IdleConnections
   readonly #network: Libp2pNetwork
   readonly #inbound: Inbound
   readonly #watchInbound: WatchInbound
@@ -63,6 +65,11 @@ export class RunningPeer {
     this.#log = init.log
     this.#contacts = new ContactBook(sha256, rules.mapper)
     this.#connections = new Connections(components.events)
+    this.#idleConnections = new IdleConnections({
+      clock: this.#clock,
+      peerStore: components.peerStore,
+      isNeeded: ({ key }) => this.node.table.isNeighbour(key),
+    })
     this.#network = this.#makeNetwork(protocol, options)
     const envelopes = new Libp2pEnvelopes()
     const { verifier } = rules
@@ -129,6 +136,7 @@ export class RunningPeer {
     await this.#serve(false)
     this.#network.close()
     this.#connections.stop()
+    this.#idleConnections.stop()
     this.#clock.close()
   }
 
@@ -170,6 +178,7 @@ export class RunningPeer {
       hash: sha256,
       protocol,
       valueBytesMax: options.valueBytesMax,
+      onConnection: (connection, contact) => this.#idleConnections.opened(connection, contact),
       onUnsupported: (contact) => this.node.left(contact.id),
     })
   }

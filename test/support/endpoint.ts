@@ -56,6 +56,7 @@ export async function startEndpoint(init: { serves?: boolean } = {}): Promise<En
     hash: sha256,
     protocol: PROTOCOL,
     valueBytesMax: VALUE_BYTES_MAX,
+    onConnection: () => {},
     onUnsupported: ({ id }) => unsupported.push(id),
   })
   const inbound = new Inbound({
