@@ -3,7 +3,10 @@ import { ADDRESS_BYTES_MAX } from '../core/limits.ts'
 /** The protocol code of `/p2p`. Source: multicodec table. */
 const CODE_P2P = 421
 
-/** Sizes of protocols' values in bytes; -1: the value stands behind its length. Source: multiaddr, protocols.csv. */
+/**
+ * Sizes of protocols' values in bytes; -1: the value, of one byte at least, stands behind its length. Source: multiaddr,
+ * protocols.csv. Not http-path, whose text js-libp2p cannot always make.
+ */
 const VALUE_BYTES: ReadonlyMap<number, number> = new Map([
   [4, 4], // ip4
   [6, 2], // tcp
@@ -41,7 +44,6 @@ const VALUE_BYTES: ReadonlyMap<number, number> = new Map([
   [477, 0], // ws
   [478, 0], // wss
   [480, 0], // http
-  [481, -1], // http-path
   [777, -1], // memory
 ])
 
@@ -66,7 +68,8 @@ export function plainAddress(address: Uint8Array, idBytes: Uint8Array): Uint8Arr
     if (length === undefined) return undefined
     if (length < 0) {
       length = readVarint(address, at)
-      if (length < 0) return undefined
+      // js-libp2p throws away an answer that has an address with an empty value in it.
+      if (length <= 0) return undefined
       at += sizeOf(length)
     }
     isPeer = code === CODE_P2P
