@@ -44,8 +44,9 @@ const ACKNOWLEDGED = { ok: true, response: { type: 'add-provider' } } as const
  * - Requests made in one turn leave in one piece.
  * - A request that is out of time keeps its place in the order, for its answer may still come.
  * - If the stream breaks before the oldest request is answered, that request is tried once more on a fresh stream, provided
- *   the broken one had served before (the peer may just have closed it as idle). Else it is what broke the stream, and it
- *   fails: a put is `refused` (libp2p's way to say no), others are `malformed`. Those behind it go to a fresh stream.
+ *   the broken one had served before (the peer may just have closed it as idle) or carried an ADD_PROVIDER, to which there is
+ *   only the reset for a no. Else it is what broke the stream, and it fails: a put is `refused` (libp2p's way to say no), others
+ *   are `malformed`. Those behind it go to a fresh stream.
  * - A malformed answer resets the stream.
  * - ADD_PROVIDER: other implementations send no answer to it, so it is done when it is sent, and an answer that comes after
  *   all is dropped. A peer that has shown itself to be Kadmium answers it.
@@ -63,6 +64,8 @@ export class PeerChannel {
   #decoder: FrameDecoder
   /** Whether the present stream has brought an answer. */
   #hasServed = false
+  /** Whether the present stream has carried a request that no answer comes to: it may be what broke the stream. */
+  #hasUnanswered = false
   #isFlushDue = false
   #isKadmium = false
   #usedAt: Instant = 0
@@ -202,6 +205,7 @@ export class PeerChannel {
     this.#context.counters.streamsOpened += 1
     this.#opened = opened
     this.#hasServed = false
+    this.#hasUnanswered = false
     this.#decoder = new FrameDecoder(this.#context.answerBytesMax)
     this.#standing = new StandingStream(stream, opened.connection, this.#onBytes)
     stream.addEventListener('drain', this.#onDrain)
@@ -246,8 +250,10 @@ export class PeerChannel {
       if (!exchange.isOpen) continue
       chunks.push(this.#context.encoder.encode(exchange.request))
       exchange.sentAt = now
-      if (exchange.request.type === 'add-provider' && !this.#isKadmium) unanswered.push(exchange)
-      else this.#sent.push(exchange)
+      if (exchange.request.type === 'add-provider' && !this.#isKadmium) {
+        unanswered.push(exchange)
+        this.#hasUnanswered = true
+      } else this.#sent.push(exchange)
     }
     if (chunks.length === 0) return
     this.#context.counters.requestsSent += chunks.length
@@ -336,7 +342,8 @@ export class PeerChannel {
     this.#detach()
     const oldest = this.#sent.first
     if (oldest !== undefined) {
-      if (this.#hasServed && !oldest.isRetried) oldest.isRetried = true
+      const mayBeInnocent = this.#hasServed || this.#hasUnanswered
+      if (mayBeInnocent && !oldest.isRetried) oldest.isRetried = true
       else {
         this.#sent.shift()
         oldest.fail(lossFailure(oldest, opened.connection, reason))
