@@ -1,5 +1,6 @@
 import type { Contact } from '../core/contact.ts'
-import type { RpcOutcome } from '../core/message.ts'
+import { bytesEqual } from '../core/key.ts'
+import type { RpcOutcome, RpcRequest } from '../core/message.ts'
 import { encodePeer } from '../wire/peer-codec.ts'
 import { recordSize } from '../wire/record-codec.ts'
 
@@ -36,12 +37,23 @@ export function fitAnswer(outcome: RpcOutcome, bytesMax: number): RpcOutcome {
   }
 }
 
-/** An answer that names at most so many contacts: other implementations expect k, whatever peers of our kind tell one another. */
-export function trimCloser(outcome: RpcOutcome, contactsMax: number): RpcOutcome {
+/**
+ * An answer that names at most so many contacts, besides the very peer that was asked for: other implementations expect k,
+ * whatever peers of our kind tell one another.
+ */
+export function trimCloser(
+  request: RpcRequest,
+  outcome: RpcOutcome,
+  contactsMax: number,
+): RpcOutcome {
   if (!outcome.ok || !('closer' in outcome.response)) return outcome
   const { closer } = outcome.response
   if (closer === undefined || closer.length <= contactsMax) return outcome
-  return { ok: true, response: { ...outcome.response, closer: closer.slice(0, contactsMax) } }
+  const [first] = closer
+  const isNamed =
+    request.type === 'find-node' && first !== undefined && bytesEqual(first.idBytes, request.key)
+  const kept = closer.slice(0, contactsMax + Number(isNamed))
+  return { ok: true, response: { ...outcome.response, closer: kept } }
 }
 
 /** As long as any text of a time. */

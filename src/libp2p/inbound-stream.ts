@@ -225,10 +225,8 @@ export class InboundStream {
 
   #write({ request, kadmium }: DecodedRequest, answer: RpcOutcome): void {
     const { clock, strangersContactsMax } = this.#context
-    const outcome = kadmium ? answer : trimCloser(answer, strangersContactsMax)
+    const outcome = kadmium ? answer : trimCloser(request, answer, strangersContactsMax)
     if (!kadmium) {
-      // The specification's ADD_PROVIDER has no answer.
-      if (request.type === 'add-provider') return
       // Others cannot read a refusal: for them there is only the reset. An answer to a put that has no record would be worse,
       // for go-libp2p reads the record that is not there.
       if (!outcome.ok) {
@@ -236,6 +234,8 @@ export class InboundStream {
         this.abort(new Error(`refused: ${outcome.failure.reason ?? outcome.failure.type}`))
         return
       }
+      // Others expect no answer to an ADD_PROVIDER, and would take it for that to their next request.
+      if (request.type === 'add-provider') return
     }
     const isRecord = request.type === 'get-value' || request.type === 'put-value'
     const timeReceived = isRecord ? new Date(clock.wallClock()).toISOString() : ''

@@ -15,6 +15,7 @@ import { Libp2pEnvelopes } from './envelopes.ts'
 import { IdleConnections } from './idle-connections.ts'
 import { Inbound, type InboundInit } from './inbound.ts'
 import { Joiner } from './joiner.ts'
+import { namingAnswer } from './named-peer.ts'
 import { Libp2pNetwork } from './network.ts'
 import { type NetworkRules, watchProtocolOf } from './network-rules.ts'
 import { VerifyingNetwork, verifyingAnswer, verifyingStorage } from './record-verifier.ts'
@@ -235,15 +236,20 @@ export class RunningPeer {
 
   /** How requests of others are answered: by the node, within the rules of the network. */
   #makeAnswer({ answerBytesMax, verifier }: NetworkRules): InboundInit['answer'] {
-    const answer: InboundInit['answer'] = (from, request, reply) => {
-      this.node.answer(
-        from,
-        request,
-        answerBytesMax === undefined
-          ? reply
-          : (outcome) => reply(fitAnswer(outcome, answerBytesMax)),
-      )
-    }
+    const naming = namingAnswer(
+      {
+        peerStore: this.#components.peerStore,
+        contacts: this.#contacts,
+        onError: (error) => this.#log.error('could not look a peer up - %e', error),
+      },
+      (from, request, reply) => this.node.answer(from, request, reply),
+    )
+    const answer: InboundInit['answer'] =
+      answerBytesMax === undefined
+        ? naming
+        : (from, request, reply) => {
+            naming(from, request, (outcome) => reply(fitAnswer(outcome, answerBytesMax)))
+          }
     return verifier === undefined ? answer : verifyingAnswer(verifier, answer)
   }
 

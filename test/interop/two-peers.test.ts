@@ -1,11 +1,9 @@
 import { publicKeyToProtobuf } from '@libp2p/crypto/keys'
 import type { Stream } from '@libp2p/interface'
-import { lpStream } from '@libp2p/utils'
 import { multiaddr } from '@multiformats/multiaddr'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { RpcRequest } from '../../src/core/message.ts'
-import { decodeAnswer } from '../../src/wire/message-decoder.ts'
-import { encodeRequest } from '../../src/wire/message-encoder.ts'
+import { Asker } from '../support/asker.ts'
 import { until } from '../support/kad.ts'
 import {
   cidOf,
@@ -21,7 +19,7 @@ import {
   textOf,
   utf8,
 } from '../support/kad-dht-peers.ts'
-import { contactOf, plainContext, sha256 } from '../support/wire.ts'
+import { contactOf, sha256 } from '../support/wire.ts'
 
 const DIRECTIONS = ['from theirs to ours', 'from ours to theirs'] as const
 
@@ -43,7 +41,13 @@ describe('a Kadmium peer and one of @libp2p/kad-dht', () => {
   it.each(DIRECTIONS)('carry a value %s', async (direction) => {
     const [from, to] = pair(direction)
     const key = utf8(`/v/${direction}`)
-    await from.contentRouting.put(key, utf8('ok value'))
+    const echoes: string[] = []
+    for await (const event of from.services.dht.put(key, utf8('ok value'))) {
+      expect(event.name).not.toBe('QUERY_ERROR')
+      if (event.name !== 'PEER_RESPONSE' || event.messageName !== 'PUT_VALUE') continue
+      echoes.push(textOf(event.record?.value ?? new Uint8Array()))
+    }
+    expect(echoes).toEqual(['ok value'])
     expect(textOf(await to.contentRouting.get(key))).toBe('ok value')
   })
 
@@ -174,27 +178,6 @@ describe('a Kadmium peer and one of @libp2p/kad-dht', () => {
     await client.stop()
   })
 })
-
-/** Speaks the protocol by hand, as they do it. */
-class Asker {
-  readonly #stream: Stream
-  readonly #lp: ReturnType<typeof lpStream>
-
-  constructor(stream: Stream) {
-    this.#stream = stream
-    this.#lp = lpStream(stream)
-  }
-
-  send(...requests: readonly RpcRequest[]): void {
-    const encoding = { framed: true, kadmium: false, timeReceived: '' }
-    this.#stream.send(Buffer.concat(requests.map((request) => encodeRequest(request, encoding))))
-  }
-
-  async answer(request: RpcRequest) {
-    const bytes = await this.#lp.read({ signal: AbortSignal.timeout(5_000) })
-    return decodeAnswer(new Uint8Array(bytes.subarray()), request, plainContext).outcome
-  }
-}
 
 function requestOf(type: 'ping' | 'find-node' | 'get-value' | 'get-providers'): RpcRequest {
   return type === 'ping' ? { type } : { type, ...keyed('/v/some key') }
