@@ -25,11 +25,11 @@ import { KadmiumError } from '../core/errors.ts'
 import { commonPrefixLength, toHex } from '../core/key.ts'
 import type { Observer, Storage } from '../core/ports.ts'
 import { recordKeyFromText, recordKeyToText } from '../core/record-key.ts'
-import { noise } from '../libp2p/noise.ts'
 import { type KadmiumService, kadmium } from '../libp2p/service.ts'
 import { tcp } from '../libp2p/tcp.ts'
 import type { UserPutResult } from '../libp2p/user-values.ts'
 import { Activity } from './activity.ts'
+import { encryptersOf } from './encrypters.ts'
 import { type HealthProblem, healthProblems } from './health.ts'
 import { HealthEvidence } from './health-evidence.ts'
 import { heldRecords } from './held-records.ts'
@@ -104,7 +104,7 @@ export class Peer implements ApiPeer {
         ...(init.privateKey === undefined ? {} : { privateKey: init.privateKey }),
         addresses: { listen: [...init.listen] },
         transports: [tcp()],
-        connectionEncrypters: [noise()],
+        connectionEncrypters: await encryptersOf(prefix),
         streamMuxers: [yamux()],
         nodeInfo: { name: 'kadmium', version: VERSION },
         connectionManager: CONNECTION_MANAGER,

@@ -20,6 +20,7 @@ import { Arrival } from './kad-dht-arrival.ts'
 import { type DatastoreLike, DatastoreStorage } from './kad-dht-datastore.ts'
 import { type QueryRun, query } from './kad-dht-events.ts'
 import {
+  DEFAULT_PROTOCOL,
   datastorePrefixOf,
   kadmiumOptions,
   QUERY_TIMEOUT_MS,
@@ -38,6 +39,7 @@ import type {
   Validators,
 } from './kad-dht-types.ts'
 import {
+  defaultsOf,
   isIpfsProtocol,
   type NetworkRules,
   RUST_PACKET_BYTES_MAX,
@@ -46,7 +48,7 @@ import {
 import { removePrivateAddressesMapper } from './peer-mappers.ts'
 import { PK_NAMESPACE, pkValidator } from './pk-validator.ts'
 import { closestOthers, peerInfoOf } from './routers.ts'
-import { type KadmiumComponents, KadmiumService } from './service.ts'
+import { type KadmiumComponents, type KadmiumOptions, KadmiumService } from './service.ts'
 
 /** The parts of libp2p that the service uses. */
 export interface KadDHTComponents extends KadmiumComponents {
@@ -107,7 +109,7 @@ export class KadmiumDHT implements SingleKadDHT, Startable {
     const storage = new DatastoreStorage(components.datastore, datastorePrefixOf(init))
     const observers = [{ observe: (event: DhtEvent) => this.#observe(event) }]
     const given = { ...options, storage, observers }
-    const rules = rulesFor(init, this.#records, options.protocol)
+    const rules = rulesFor(init, this.#records, options)
     const service = new KadmiumService(components, given, { rules, logName })
     this.#service = service
     this.#arrival = new Arrival({
@@ -304,8 +306,9 @@ const CAPABILITIES = [
 function rulesFor(
   { peerInfoMapper = removePrivateAddressesMapper }: KadDHTInit,
   records: UserRecords,
-  protocol = '',
+  { protocol = DEFAULT_PROTOCOL, k = 20 }: KadmiumOptions,
 ): NetworkRules {
+  const { getQuorum = Math.min(3, k), ...defaults } = defaultsOf(protocol)
   return {
     ownKinds: false,
     validators: new Map([[PK_NAMESPACE, pkValidator], ...records.validators]),
@@ -313,6 +316,7 @@ function rulesFor(
     answerBytesMax: isIpfsProtocol(protocol) ? RUST_PACKET_BYTES_MAX : undefined,
     valueBytesMax: VALUE_BYTES_MAX,
     mode: 'auto',
+    defaults: { ...defaults, getQuorum: Math.min(getQuorum, k) },
     verifier: records,
   }
 }

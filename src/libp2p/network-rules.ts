@@ -1,5 +1,5 @@
 import { KadmiumError } from '../core/errors.ts'
-import type { Mode } from '../core/options.ts'
+import type { Mode, NodeOptions } from '../core/options.ts'
 import type { Validator } from '../core/validators.ts'
 import { IPNS_NAMESPACE, IPNS_RECORD_BYTES_MAX, ipnsValidator } from './ipns-validator.ts'
 import {
@@ -28,6 +28,8 @@ export interface NetworkRules {
   readonly valueBytesMax: number
   /** The mode unless the user says otherwise. */
   readonly mode: Mode | 'auto'
+  /** Further options unless the user says otherwise. */
+  readonly defaults: Partial<NodeOptions>
   /** For validators that take time. */
   readonly verifier?: RecordVerifier | undefined
 }
@@ -63,6 +65,18 @@ export function isIpfsProtocol(protocol: string): boolean {
   return IPFS_PROTOCOLS.has(protocol)
 }
 
+/** What the IPFS Kademlia specification recommends: α, the quorum of IPNS, and how often tables are refreshed. */
+const IPFS_DEFAULTS: Partial<NodeOptions> = {
+  alpha: 10,
+  getQuorum: 16,
+  refreshIntervalMs: 10 * 60_000,
+}
+
+/** Options that the peers of a protocol take unless told otherwise. */
+export function defaultsOf(protocol: string): Partial<NodeOptions> {
+  return isIpfsProtocol(protocol) ? IPFS_DEFAULTS : {}
+}
+
 /**
  * The rules of a network, by its protocol.
  *
@@ -88,6 +102,7 @@ export function rulesOf(
     answerBytesMax: isIpfs ? RUST_PACKET_BYTES_MAX : undefined,
     valueBytesMax: isIpfs ? IPNS_RECORD_BYTES_MAX : VALUE_BYTES_MAX,
     mode: ipfs === 'public' ? 'auto' : 'server',
+    defaults: defaultsOf(protocol),
   }
 }
 

@@ -150,14 +150,16 @@ export class KadmiumService implements Startable {
     this.#components = components
     this.#given = given
     this.protocol = checkedProtocol(given)
-    checkRules(this.protocol, given)
+    if (host.rules === undefined) checkRules(this.protocol, given)
     this.#rules = host.rules ?? rulesOf(this.protocol, given)
     const mode = given.mode ?? this.#rules.mode
     this.#isAutoMode = mode === 'auto'
-    const options = { ...given, mode: mode === 'auto' ? ('client' as const) : mode }
+    const { defaults, valueBytesMax } = this.#rules
     this.#options = resolveOptions({
-      ...options,
-      valueBytesMax: given.valueBytesMax ?? this.#rules.valueBytesMax,
+      valueBytesMax,
+      ...defaults,
+      ...withoutGaps(given),
+      mode: mode === 'auto' ? 'client' : mode,
     })
     this.#storage = given.storage ?? forgetfulStorage
     this.#log = components.logger.forComponent(host.logName ?? 'kadmium')
@@ -285,6 +287,11 @@ function checkedProtocol({ prefix, protocol }: KadmiumOptions): string {
     )
   }
   return chosen
+}
+
+/** The options that were given: one that is `undefined` was not. */
+function withoutGaps(given: KadmiumOptions): Omit<KadmiumOptions, 'mode'> {
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
 }
 
 /** The peers of IPFS' networks know only peers that answer a ping. */

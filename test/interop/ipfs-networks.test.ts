@@ -1,8 +1,10 @@
+import { noise as plainNoise } from '@chainsafe/libp2p-noise'
 import { generateKeyPair, publicKeyToProtobuf } from '@libp2p/crypto/keys'
 import type { Libp2p, PrivateKey } from '@libp2p/interface'
 import { removePublicAddressesMapper } from '@libp2p/kad-dht'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
-import type { Multiaddr } from '@multiformats/multiaddr'
+import { tls } from '@libp2p/tls'
+import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { createIPNSRecord, marshalIPNSRecord, multihashToIPNSRoutingKey } from 'ipns'
 import { ipnsSelector } from 'ipns/selector'
 import { ipnsValidator } from 'ipns/validator'
@@ -114,6 +116,33 @@ describe('the local network of IPFS, one Kadmium peer and one of @libp2p/kad-dht
     const name = peerIdFromPrivateKey(owner).toCID().toString(base36)
     const found = await daemon.get(`/ipns/${name}`, {})
     expect(equal(found.value, record)).toBe(true)
+    await daemon.stop()
+  })
+
+  it('is served by a daemon whatever way of encryption a peer has, as it must be', async () => {
+    const daemon = await Peer.start({
+      listen: ['/ip4/127.0.0.1/tcp/0'],
+      bootstrap: [],
+      prefix: 'ipfs/lan',
+    })
+    const address = multiaddr(daemon.addresses[0])
+    for (const [encrypter, protocol] of [
+      [tls(), '/tls/1.0.0'],
+      [plainNoise(), '/noise'],
+    ] as const) {
+      const node = await createLibp2p({
+        ...nodeOptions(),
+        connectionEncrypters: [encrypter],
+        services: services(),
+      })
+      const connection = await node.dial(address)
+      expect(connection.encryption).toBe(protocol)
+      // Its peers know only peers that answer a ping.
+      expect(await node.services.ping.ping(address)).toBeGreaterThanOrEqual(0)
+      const asked = await node.dialProtocol(address, '/ipfs/lan/kad/1.0.0')
+      await asked.close()
+      await node.stop()
+    }
     await daemon.stop()
   })
 })
