@@ -31,7 +31,7 @@ describe.each([
     others = await inGroups<OurNode | TheirNode>(OTHERS, 10, async () => start(init))
     one = await (isOursAlone ? startOurs(init) : startTheirs(init))
     await connectAll([...others, one], K)
-  })
+  }, 120_000)
   afterAll(async () => {
     await Promise.all([...others, one].map(async (node) => node.stop()))
   })

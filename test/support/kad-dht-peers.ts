@@ -97,7 +97,8 @@ export async function connectAll(
   if (first === undefined) return
   await inGroups(nodes.length - 1, 8, (i) => nodes[i + 1]?.dial(first.getMultiaddrs()))
   // Their table grows with the answers to queries; theirs and ours look themselves up when they meet the first peer.
-  await until(`each peer knows ${contacts} others`, async () => {
+  // Twenty peers shake hands and ping one another meanwhile, which on a loaded machine takes its time.
+  const allKnow = async (): Promise<boolean> => {
     const few = nodes.filter(({ services }) => services.dht.routingTable.size < contacts)
     await Promise.all(
       few.map(async ({ services, peerId }) => {
@@ -105,7 +106,8 @@ export async function connectAll(
       }),
     )
     return few.length === 0
-  })
+  }
+  await until(`each peer knows ${contacts} others`, allKnow, 60_000)
 }
 
 /** Dials another node at its address. */

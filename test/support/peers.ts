@@ -24,6 +24,10 @@ export function manyPeersOptions() {
       maxIncomingPendingConnections: 100_000,
       maxParallelDials: 100,
       maxDialQueueLength: 100_000,
+      // Many handshakes at once on a loaded machine take longer than libp2p waits for one with a stranger.
+      dialTimeout: 60_000,
+      addressDialTimeout: 60_000,
+      inboundUpgradeTimeout: 60_000,
     },
     connectionMonitor: { enabled: false },
   }
