@@ -42,7 +42,7 @@ export type {
 export type { UserWatchEvent, UserWatchGap, UserWatchValue } from './libp2p/user-watch.ts'
 export type { JoinResult } from './node/bootstrap.ts'
 export type { FindNodeOptions, FindNodeResult, OperationOptions } from './node/lookups.ts'
-export type { FindProvidersOptions, ProvideResult } from './node/providers.ts'
+export type { FindPeerOptions, FindProvidersOptions, ProvideResult } from './node/providers.ts'
 export type { GetOptions } from './node/values.ts'
 export type { WatchOptions } from './node/watching.ts'
 export { type LevelDbOptions, LevelDbStorage } from './storage/leveldb-storage.ts'

@@ -5,8 +5,10 @@
  */
 
 export { type KadDHTComponents, KadmiumDHT, kadDHT } from './libp2p/kad-dht.ts'
+export { Libp2pRecord as Record } from './libp2p/kad-dht-record.ts'
 export {
   type AddPeerEvent,
+  type DHTProgressEvents,
   type DHTRecord,
   type DialPeerEvent,
   type DisjointPath,
@@ -20,8 +22,10 @@ export {
   type PathEndedEvent,
   type PeerResponseEvent,
   type ProviderEvent,
+  type ProvidersInit,
   type QueryErrorEvent,
   type QueryEvent,
+  type ReProvideInit,
   type RoutingTable,
   type SelectFn,
   type Selectors,

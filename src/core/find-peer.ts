@@ -10,6 +10,8 @@ export interface FindPeerInit {
   readonly lookup: LookupInit
   /** The peer's id. */
   readonly id: string
+  /** Whether another peer must name it, even if it stands among the seeds. Default: false. */
+  readonly isFresh?: boolean
 }
 
 /** What a search for a peer found. */
@@ -31,7 +33,7 @@ export class FindPeer implements Operation<PeerFound> {
   constructor(init: FindPeerInit) {
     this.#id = init.id
     this.#lookup = new Lookup(init.lookup)
-    this.#peer = init.lookup.seeds.find(isPeer(init.id))
+    this.#peer = init.isFresh === true ? undefined : init.lookup.seeds.find(isPeer(init.id))
   }
 
   next(now: Instant): Step<PeerFound> {

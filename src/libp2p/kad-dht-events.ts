@@ -113,8 +113,15 @@ export class QueryEvents implements Observer {
 
   /** The peer that was looked for, heard of from whoever answered last. */
   foundPeer(peer: PeerInfo): void {
-    const from = this.#answering === undefined ? this.#self : peerIdOf(this.#answering)
-    this.#emit({ type: 2, name: 'FINAL_PEER', from, peer, path: this.#path })
+    if (this.#answering === undefined) this.finalPeer(peer)
+    else
+      this.#emit({
+        type: 2,
+        name: 'FINAL_PEER',
+        from: peerIdOf(this.#answering),
+        peer,
+        path: this.#path,
+      })
   }
 
   provider(provider: PeerInfo): void {

@@ -31,7 +31,7 @@ const NEEDLESS: Readonly<Record<NeedlessOption, string>> = {
   routingTableUpdateMaxQueueSize: 'the table is updated at once, without a queue',
   querySelfInterval: 'buckets are refreshed hourly unless a lookup touched them',
   initialQuerySelfInterval: 'the peer joins as soon as it meets another',
-  metricsPrefix: 'Kadmium tells its metrics through observers',
+  metricsPrefix: 'counters stand in `dht.kadmium.status()`',
   pingOldContactTimeout: 'timeouts come from round trips',
   pingOldContactConcurrency: 'probes are bounded by Kadmium',
   pingOldContactMaxQueueSize: 'probes are bounded by Kadmium',

@@ -103,7 +103,7 @@ export class UserRecords implements RecordVerifier {
     if (select === undefined) return 0
     try {
       // A selector that names the first whatever stands there calls them equal.
-      const [isFirst, isSecond] = [select(key, [a, b]) === 0, select(key, [b, a]) === 0]
+      const [isFirst, isSecond] = [best(select, key, [a, b]) === 0, best(select, key, [b, a]) === 0]
       if (isFirst === isSecond) return 0
       return isFirst ? 1 : -1
     } catch (error) {
@@ -138,6 +138,17 @@ function checkSelector(name: string, selector: unknown): void {
       ? `\`selectors.${name}\` is asynchronous; Kadmium compares values at once: let the selector return the index`
       : `\`selectors.${name}\` must be a function of a key and its values, got ${typeof selector}`,
     { details: { option: `selectors.${name}` } },
+  )
+}
+
+/** @throws Error for a selector that answers with a promise, which cannot be waited for. */
+function best(select: SelectFn, key: Uint8Array, values: Uint8Array[]): number {
+  const index: unknown = select(key, values)
+  if (typeof index === 'number') return index
+  // Nobody waits for it: what comes of it must not end the process.
+  if (isPromise(index)) Promise.resolve(index).catch(() => {})
+  throw new TypeError(
+    `a selector must return an index, not ${isPromise(index) ? 'a promise' : typeof index}`,
   )
 }
 

@@ -8,7 +8,7 @@ import type { PeerInfoMapper } from './peer-mappers.ts'
  * and nothing else.
  */
 
-/** The numbers of the kinds of events. */
+/** The numbers of the kinds of events, and the names of the numbers. */
 export const EventTypes = {
   SEND_QUERY: 0,
   PEER_RESPONSE: 1,
@@ -19,7 +19,20 @@ export const EventTypes = {
   ADD_PEER: 6,
   DIAL_PEER: 7,
   PATH_ENDED: 8,
+  0: 'SEND_QUERY',
+  1: 'PEER_RESPONSE',
+  2: 'FINAL_PEER',
+  3: 'QUERY_ERROR',
+  4: 'PROVIDER',
+  5: 'VALUE',
+  6: 'ADD_PEER',
+  7: 'DIAL_PEER',
+  8: 'PATH_ENDED',
 } as const
+
+type EventName = Exclude<keyof typeof EventTypes, number>
+
+export type EventTypes = (typeof EventTypes)[EventName]
 
 /** The names of the messages. */
 export const MessageType = {
@@ -52,7 +65,7 @@ export interface DisjointPath {
   readonly total: number
 }
 
-interface Event<Name extends keyof typeof EventTypes> {
+interface Event<Name extends EventName> {
   readonly type: (typeof EventTypes)[Name]
   readonly name: Name
   readonly path: DisjointPath
@@ -124,6 +137,23 @@ export type QueryEvent =
   | DialPeerEvent
   | PathEndedEvent
 
+/** What a query tells its `onProgress`: the same, as `CustomEvent`s. */
+export type DHTProgressEvents =
+  | ProgressEvent<'kad-dht:query:send-query', SendQueryEvent>
+  | ProgressEvent<'kad-dht:query:peer-response', PeerResponseEvent>
+  | ProgressEvent<'kad-dht:query:final-peer', FinalPeerEvent>
+  | ProgressEvent<'kad-dht:query:query-error', QueryErrorEvent>
+  | ProgressEvent<'kad-dht:query:provider', ProviderEvent>
+  | ProgressEvent<'kad-dht:query:value', ValueEvent>
+  | ProgressEvent<'kad-dht:query:add-peer', AddPeerEvent>
+  | ProgressEvent<'kad-dht:query:dial-peer', DialPeerEvent>
+  | ProgressEvent<'kad-dht:query:path-ended', PathEndedEvent>
+
+interface ProgressEvent<Type extends string, Detail> {
+  readonly type: Type
+  readonly detail: Detail
+}
+
 /** Throws, or rejects, if the value is none of the key. */
 export type ValidateFn = (
   key: Uint8Array,
@@ -143,6 +173,22 @@ export type Selectors = Record<string, SelectFn>
 /** Options of `setMode`. */
 export interface SetModeOptions extends AbortOptions {
   force?: boolean
+}
+
+/** The option `providers`, which changes nothing in Kadmium. */
+export interface ProvidersInit {
+  cacheSize?: number
+  cleanupInterval?: number
+  provideValidity?: number
+}
+
+/** The option `reprovide`, which changes nothing in Kadmium. */
+export interface ReProvideInit {
+  concurrency?: number
+  maxQueueSize?: number
+  threshold?: number
+  interval?: number
+  validity?: number
 }
 
 /** Options of @libp2p/kad-dht that change nothing in Kadmium. */

@@ -16,6 +16,7 @@ import type { Contact } from '../core/contact.ts'
 import { KadmiumError } from '../core/errors.ts'
 import type { DhtEvent } from '../core/events.ts'
 import type { Mode } from '../core/options.ts'
+import { abortable } from './abortable.ts'
 import { Arrival } from './kad-dht-arrival.ts'
 import { type DatastoreLike, DatastoreStorage } from './kad-dht-datastore.ts'
 import { type QueryRun, query } from './kad-dht-events.ts'
@@ -86,6 +87,8 @@ export class KadmiumDHT implements SingleKadDHT, Startable {
   readonly #records: UserRecords
   readonly #arrival: Arrival
   readonly #firstMode: Mode
+  /** What a call of `setMode` has said. */
+  #wishedMode: Mode | undefined
   /** Tells libp2p of peers that were met. */
   readonly #discovery = new EventTarget()
 
@@ -128,8 +131,9 @@ export class KadmiumDHT implements SingleKadDHT, Startable {
     }
   }
 
-  start(): Promise<void> {
-    return this.#service.start()
+  async start(): Promise<void> {
+    await this.#service.start()
+    if (this.#wishedMode !== undefined) await this.#service.setMode(this.#wishedMode)
   }
 
   beforeStop(): Promise<void> {
@@ -151,16 +155,20 @@ export class KadmiumDHT implements SingleKadDHT, Startable {
   }
 
   getMode(): Mode {
-    return this.#service.isStarted() ? this.#service.mode : this.#firstMode
+    return this.#service.isStarted() ? this.#service.mode : (this.#wishedMode ?? this.#firstMode)
   }
 
-  async setMode(mode: Mode, _options?: SetModeOptions): Promise<void> {
-    await this.#service.setMode(mode)
+  /** Ends the automatic choice. Before the start it says how the peer starts. */
+  async setMode(mode: Mode, { signal }: SetModeOptions = {}): Promise<void> {
+    signal?.throwIfAborted()
+    this.#wishedMode = mode
+    if (this.#service.isStarted()) await abortable(this.#service.setMode(mode), signal)
   }
 
   /** Looks up the own key and the ranges of the table that need it. */
-  async refreshRoutingTable(_options?: AbortOptions): Promise<void> {
-    await this.#service.join()
+  async refreshRoutingTable({ signal }: AbortOptions = {}): Promise<void> {
+    signal?.throwIfAborted()
+    await abortable(this.#service.join(), signal)
   }
 
   /**
@@ -196,9 +204,9 @@ export class KadmiumDHT implements SingleKadDHT, Startable {
   }
 
   /** No longer announces it. */
-  cancelReprovide(key: CID, _options?: AbortOptions): Promise<void> {
+  async cancelReprovide(key: CID, { signal }: AbortOptions = {}): Promise<void> {
+    signal?.throwIfAborted()
     this.#service.node.unprovide(key.multihash.bytes)
-    return Promise.resolve()
   }
 
   /** Finds at most k providers. */
@@ -234,7 +242,8 @@ export class KadmiumDHT implements SingleKadDHT, Startable {
       if (options.useNetwork === false) throw new NotFoundError('Not found')
       await this.#arrival.wait(run.signal)
       const peer = { id: id.toString(), idBytes: id.toMultihash().bytes }
-      const found = await orNone(this.#service.node.findPeer(peer, run))
+      const isFresh = options.useCache === false
+      const found = await orNone(this.#service.node.findPeer(peer, { ...run, isFresh }))
       if (found === undefined) throw new NotFoundError('Not found')
       run.events.foundPeer(peerInfoOf(found))
     })

@@ -51,7 +51,10 @@ export function peerRoutingOf(service: Pick<KadmiumService, 'node'>): PeerRoutin
   return {
     findPeer: async (peerId, options = {}) => {
       const peer = { id: peerId.toString(), idBytes: peerId.toMultihash().bytes }
-      return peerInfoOf(await found(service.node.findPeer(peer, { signal: options.signal })))
+      const isFresh = options.useCache === false
+      return peerInfoOf(
+        await found(service.node.findPeer(peer, { signal: options.signal, isFresh })),
+      )
     },
     async *getClosestPeers(key, options = {}) {
       const closest = await closestOthers(service.node, key, { signal: options.signal })

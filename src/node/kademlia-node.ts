@@ -26,7 +26,12 @@ import { Membership } from './membership.ts'
 import type { NodeStatus } from './node-status.ts'
 import { OperationRunner } from './operation-runner.ts'
 import { ExpiryDuty, type Loaded, Persistence, SaveContactsDuty } from './persistence.ts'
-import { type FindProvidersOptions, type ProvideResult, Providers } from './providers.ts'
+import {
+  type FindPeerOptions,
+  type FindProvidersOptions,
+  type ProvideResult,
+  Providers,
+} from './providers.ts'
 import { Replication } from './replication.ts'
 import { RetryDuty } from './retry-duty.ts'
 import { Server } from './server.ts'
@@ -310,7 +315,7 @@ export class KademliaNode {
    */
   findPeer(
     peer: { id: string; idBytes: Uint8Array },
-    given: OperationOptions = {},
+    given: FindPeerOptions = {},
   ): Promise<Contact> {
     return this.#providers.findPeer(peer, given)
   }

@@ -31,6 +31,12 @@ export interface FindProvidersOptions extends OperationOptions {
   readonly found?: ((provider: Contact) => void) | undefined
 }
 
+/** Options of a search for a peer. */
+export interface FindPeerOptions extends OperationOptions {
+  /** Whether others are asked even if the own table has it. Default: false. */
+  readonly isFresh?: boolean | undefined
+}
+
 /** Providers that a search looks for unless told otherwise. Source: k of the field's implementations. */
 const PROVIDERS_WANTED = 20
 
@@ -121,13 +127,14 @@ export class Providers {
   /** See `KademliaNode.findPeer`. */
   async findPeer(
     peer: { id: string; idBytes: Uint8Array },
-    given: OperationOptions,
+    given: FindPeerOptions,
   ): Promise<Contact> {
     const { runner, lookups } = this.#init
     given.signal?.throwIfAborted()
     const target = this.#targetOf(peer.idBytes)
     const init = lookups.prepare({ type: 'find-node', key: peer.idBytes, target }, given)
-    const operation = new FindPeer({ lookup: init, id: peer.id })
+    const isFresh = given.isFresh === true
+    const operation = new FindPeer({ lookup: init, id: peer.id, isFresh })
     const result = await runner.run('find-peer', target, operation, {
       ...given,
       hasFailed: ({ peer: found, answered }) => found === undefined && answered === 0,

@@ -1,5 +1,5 @@
 import { generateKeyPair } from '@libp2p/crypto/keys'
-import type { PeerInfo } from '@libp2p/interface'
+import type { PeerInfo, RoutingOptions } from '@libp2p/interface'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { MemoryDatastore } from 'datastore-core'
 import { createLibp2p } from 'libp2p'
@@ -79,6 +79,40 @@ describe('the options of kadDHT', () => {
   })
 })
 
+describe('the mode of kadDHT', () => {
+  it('can be set before the start, and outlives a stop', async () => {
+    const dht = kadDHT({ protocol: MIXED_PROTOCOL })
+    const options = { ...nodeOptions(), services: { ...services(), dht }, start: false }
+    const node = await createLibp2p(options)
+    started.push(node)
+    const { dht: service } = node.services
+    expect(service.getMode()).toBe('client')
+    await service.setMode('server')
+    expect(service.getMode()).toBe('server')
+    for (let run = 0; run < 2; run++) {
+      await node.start()
+      expect(service.getMode()).toBe('server')
+      expect(node.getProtocols()).toContain(MIXED_PROTOCOL)
+      await node.stop()
+    }
+    expect(service.getMode()).toBe('server')
+  })
+
+  it('is set, and the table refreshed, no longer than the signal allows', async () => {
+    const { dht } = (await start()).services
+    const reason = new Error('no longer wanted')
+    const signal = AbortSignal.abort(reason)
+    await expect(dht.setMode('client', { signal })).rejects.toBe(reason)
+    expect(dht.getMode()).toBe('server')
+    await expect(dht.refreshRoutingTable({ signal })).rejects.toBe(reason)
+    await expect(dht.cancelReprovide(await cidOf('x'), { signal })).rejects.toBe(reason)
+    const giveUp = new AbortController()
+    const refreshed = dht.refreshRoutingTable({ signal: giveUp.signal })
+    giveUp.abort(reason)
+    await expect(refreshed).rejects.toBe(reason)
+  })
+})
+
 describe('records of kadDHT', () => {
   it('are refused without a validator', async () => {
     const [a] = await startPair()
@@ -134,6 +168,15 @@ describe('records of kadDHT', () => {
       await a.contentRouting.put(utf8('/v/key'), utf8(value))
       expect(textOf(await b.contentRouting.get(utf8('/v/key')))).toBe(value)
     }
+  })
+
+  it('have no order by a selector that answers with a promise: their bytes decide', async () => {
+    const selectors = { v: () => Promise.reject(new Error('asked too late')) as unknown as number }
+    const [a, b] = await startPair({ selectors })
+    await a.contentRouting.put(utf8('/v/key'), utf8('ok 2'))
+    const worse = b.contentRouting.put(utf8('/v/key'), utf8('ok 1'))
+    await expect(worse).rejects.toMatchObject({ code: 'ERR_STALE_WRITE' })
+    expect(textOf(await b.contentRouting.get(utf8('/v/key')))).toBe('ok 2')
   })
 
   it('outlive their peer in its datastore, below their prefix', async () => {
@@ -201,6 +244,33 @@ describe('a query of kadDHT', () => {
     await expect(get).rejects.toMatchObject({ errors: [{ name: 'TimeoutError' }] })
   })
 
+  it.each(['put', 'get', 'provide', 'findProviders', 'findPeer', 'getClosestPeers'] as const)(
+    'of %s ends with the reason of its signal, before it begins and in its midst',
+    async (name) => {
+      const [a] = await startPair()
+      const { dht } = a.services
+      const key = utf8('/v/key')
+      const cid = await cidOf('block')
+      const stranger = peerIdFromPrivateKey(await generateKeyPair('Ed25519'))
+      const start = (options: RoutingOptions) =>
+        ({
+          put: () => dht.put(key, utf8('ok'), options),
+          get: () => dht.get(key, options),
+          provide: () => dht.provide(cid, options),
+          findProviders: () => dht.findProviders(cid, options),
+          findPeer: () => dht.findPeer(stranger, options),
+          getClosestPeers: () => dht.getClosestPeers(key, options),
+        })[name]()
+      const reason = new Error('no longer wanted')
+      const before = eventsOf(start({ signal: AbortSignal.abort(reason) }))
+      await expect(before).rejects.toBe(reason)
+      const giveUp = new AbortController()
+      const options = { signal: giveUp.signal, onProgress: () => giveUp.abort(reason) }
+      await expect(eventsOf(start(options))).rejects.toBe(reason)
+      expect(dht.kadmium.status().operations).toBe(0)
+    },
+  )
+
   it('does not wait beyond the end of its peer', async () => {
     const node = await startOurs()
     const get = eventsOf(node.services.dht.get(utf8('/v/key')))
@@ -215,6 +285,23 @@ describe('a query of kadDHT', () => {
     expect(await eventsOf(node.contentRouting.findProviders(cid))).toEqual([])
   })
 
+  it('that writes says so if nobody can be told', async () => {
+    const init = { allowQueryWithZeroPeers: true }
+    const client = await start({ ...init, clientMode: true })
+    const cid = await cidOf('block')
+    const noPeers = { code: 'ERR_NO_PEERS' }
+    await expect(client.contentRouting.put(utf8('/v/key'), utf8('ok'))).rejects.toMatchObject(
+      noPeers,
+    )
+    await expect(client.contentRouting.provide(cid)).rejects.toMatchObject(noPeers)
+    // A server is one of those who hold it.
+    const server = await start(init)
+    await server.contentRouting.put(utf8('/v/key'), utf8('ok'))
+    await server.contentRouting.provide(cid)
+    expect(textOf(await server.contentRouting.get(utf8('/v/key')))).toBe('ok')
+    expect(await providersFound(server, cid)).toEqual([server.peerId.toString()])
+  })
+
   it('finds no value that nobody has', async () => {
     const [a] = await startPair()
     const names = (await eventsOf(a.services.dht.get(utf8('/v/none')))).map(({ name }) => name)
@@ -226,7 +313,9 @@ describe('a query of kadDHT', () => {
     const cached = await eventsOf(a.services.dht.findPeer(b.peerId, { useNetwork: false }))
     expect(cached.map(({ name }) => name)).toEqual(['FINAL_PEER'])
     const asked = await eventsOf(a.services.dht.findPeer(b.peerId, { useCache: false }))
-    expect(asked.map(({ name }) => name)).toContain('FINAL_PEER')
+    const names = asked.map(({ name }) => name)
+    // Not from the own table either.
+    expect(names).toEqual(expect.arrayContaining(['SEND_QUERY', 'PEER_RESPONSE', 'FINAL_PEER']))
     const nobody = peerIdFromPrivateKey(await generateKeyPair('Ed25519'))
     for (const options of [{ useNetwork: false }, {}]) {
       const search = eventsOf(a.services.dht.findPeer(nobody, options))

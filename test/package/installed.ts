@@ -45,13 +45,19 @@ export class InstalledPackage {
     const manifest = JSON.parse(await readFile(join(home, 'package.json'), 'utf8')) as {
       dependencies: Record<string, string>
     }
+    const installed = new InstalledPackage(folder, packed)
     for (const name of [...Object.keys(manifest.dependencies), '@types/node']) {
-      const link = join(folder, 'node_modules', name)
-      await mkdir(dirname(link), { recursive: true })
-      await symlink(join(root, 'node_modules', name), link, 'junction')
+      await installed.link(name)
     }
     await writeFile(join(folder, 'package.json'), '{ "type": "module", "private": true }\n')
-    return new InstalledPackage(folder, packed)
+    return installed
+  }
+
+  /** Gives the project a further package of those that this repository has. */
+  async link(name: string): Promise<void> {
+    const link = join(this.folder, 'node_modules', name)
+    await mkdir(dirname(link), { recursive: true })
+    await symlink(join(root, 'node_modules', name), link, 'junction')
   }
 
   /** Copies a file of this repository into the project. */
