@@ -35,6 +35,8 @@ export interface GetOutcome {
   readonly agreed: number
   /** Peers that gave a value that loses against the winner: to be repaired. */
   readonly outdated: readonly Contact[]
+  /** Those of the k closest that answered without any value. */
+  readonly lacking: readonly Contact[]
   /** The nearest peer that answered without any value: where the paper has a copy cached. */
   readonly nearestWithout: Contact | undefined
   /** How many living peers are known to stand nearer than that one. */
@@ -137,6 +139,7 @@ export class GetValue implements Operation<GetOutcome> {
       from,
       agreed,
       outdated,
+      lacking: this.#lacking(),
       nearestWithout: without?.contact,
       nearestWithoutRank: without?.rank ?? 0,
       invalid: this.#invalid,
@@ -145,6 +148,15 @@ export class GetValue implements Operation<GetOutcome> {
       requests: this.#lookup.requests,
     }
     return { type: 'done', result: this.#result }
+  }
+
+  #lacking(): readonly Contact[] {
+    if (this.#without.length === 0) return []
+    const without = new Set(this.#without)
+    return this.#lookup.candidates
+      .filter(({ state }) => state !== 'failed')
+      .slice(0, this.#init.lookup.k)
+      .flatMap(({ contact }) => (without.has(contact) ? contact : []))
   }
 
   #nearestWithout(): { contact: Contact; rank: number } | undefined {

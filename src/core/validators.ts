@@ -45,6 +45,11 @@ export type Verdict = ValidVerdict | InvalidVerdict
 export interface Validator {
   /** Whether a key has only one possible value; then the first valid answer to a get is the answer. */
   readonly immutable: boolean
+  /**
+   * Whether a reader gives the value to all of the k closest that had none, and not only to the nearest: for networks whose
+   * peers do not replicate. Default: false.
+   */
+  readonly readersReplicate?: boolean
   validate(key: Uint8Array, value: Uint8Array, now: UnixMs): Verdict
   /**
    * Positive if `a` wins, negative if `b` does; both are valid. Should be a total order, so that every peer ends with the

@@ -28,6 +28,8 @@ const SIGNATURE_PREFIX = new TextEncoder().encode('ipns-signature:')
  */
 export const ipnsValidator: Validator = {
   immutable: false,
+  // IPFS Kademlia specification, "Entry Correction".
+  readersReplicate: true,
   validate(key, value, now) {
     if (value.length > IPNS_RECORD_BYTES_MAX) {
       return invalid(

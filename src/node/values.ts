@@ -300,14 +300,15 @@ export class Values {
    * fails by it.
    */
   #repair(target: Key, record: ValueRecord, outcome: GetOutcome): void {
-    const { ports, options, runner } = this.#init
-    const { outdated, nearestWithout, nearestWithoutRank: rank } = outcome
+    const { ports, options, runner, validators } = this.#init
+    const { outdated, lacking, nearestWithout, nearestWithoutRank: rank } = outcome
+    const copied = validators.for(record.key)?.readersReplicate === true ? lacking : []
     const local = this.#localCopy(target, record)
     const pushOf = (to: Contact, copy: ValueRecord): Push => {
       return { to, request: { type: 'put-value', key: record.key, target, record: copy } }
     }
-    const pushes = outdated.map((contact) => pushOf(contact, local))
-    if (nearestWithout !== undefined) {
+    const pushes = [...outdated, ...copied].map((contact) => pushOf(contact, local))
+    if (nearestWithout !== undefined && !copied.includes(nearestWithout)) {
       const lifeMs = Math.min(local.ttlMs ?? options.recordLifetimeMs, options.recordLifetimeMs)
       const ttlMs = lifeMs / 2 ** Math.max(0, rank - options.k + 1)
       pushes.push(pushOf(nearestWithout, { ...local, ttlMs }))

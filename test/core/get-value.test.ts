@@ -121,6 +121,12 @@ describe('GetValue', () => {
     expect(run.result.nearestWithout).toBe(first)
   })
 
+  it('names those of the k closest that had nothing, and nobody farther off', () => {
+    const holders = new Map(peers.slice(2, 7).map((peer) => [peer, version(1)]))
+    const run = runScripted(get({ quorum: 8 }), network(holders))
+    expect(run.result.lacking).toEqual([first, second, peers[7]])
+  })
+
   it('is not held up by silent holders when others answer', () => {
     const all = network(new Map([[third, version(1)]]))
     all.set(toHex(first.key), delayed(honest(peers), 900))

@@ -13,6 +13,7 @@ import { base36 } from 'multiformats/bases/base36'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { Peer } from '../../src/daemon/peer.ts'
 import { type KadmiumOptions, kadmium } from '../../src/libp2p/service.ts'
+import { Asker } from '../support/asker.ts'
 import { until } from '../support/kad.ts'
 import {
   addressesOf,
@@ -26,6 +27,7 @@ import {
   type TheirNode,
   utf8,
 } from '../support/kad-dht-peers.ts'
+import { sha256 } from '../support/wire.ts'
 
 const IPFS_RULES = { validators: { ipns: ipnsValidator }, selectors: { ipns: ipnsSelector } }
 
@@ -61,6 +63,33 @@ describe('the local network of IPFS, one Kadmium peer and one of @libp2p/kad-dht
     expect(equal(await theirs.contentRouting.get(key), newer.record)).toBe(true)
     const older = ours.contentRouting.put(key, record)
     await expect(older).rejects.toMatchObject({ code: 'ERR_STALE_WRITE' })
+  })
+
+  it('gives an IPNS record to those of the closest that lack it, for nobody else does', async () => {
+    const { key, record } = await ipnsRecord(await generateKeyPair('Ed25519'), 1)
+    await theirs.contentRouting.put(key, record)
+    const newcomer = await startTheirs({
+      protocol: '/ipfs/lan/kad/1.0.0',
+      peerInfoMapper: removePublicAddressesMapper,
+      ...IPFS_RULES,
+    })
+    const reader = await createNode([], { prefix: 'ipfs/lan', mode: 'client' })
+    await connect(reader, theirs)
+    await connect(reader, newcomer)
+    await until('the reader knows both', async () => reader.services.dht.node.table.size >= 2)
+    expect(equal(await reader.contentRouting.get(key), record)).toBe(true)
+    const holds = async (): Promise<boolean> => {
+      const stream = await reader.dialProtocol(newcomer.getMultiaddrs(), '/ipfs/lan/kad/1.0.0')
+      const asker = new Asker(stream)
+      const request = { type: 'get-value', key, target: sha256(key).slice(0, 20) } as const
+      asker.send(request)
+      const outcome = await asker.answer(request)
+      await stream.close()
+      if (!outcome.ok || outcome.response.type !== 'get-value') return false
+      return equal(outcome.response.record?.value ?? new Uint8Array(), record)
+    }
+    await until('the newcomer holds it', holds)
+    await Promise.all([newcomer.stop(), reader.stop()])
   })
 
   it('carries public keys both ways', async () => {
@@ -188,7 +217,12 @@ describe('the public network of IPFS', () => {
     expect(known).toEqual([open.peerId.toString()])
   })
 
-  it('has k of 20, which is not to be changed', async () => {
+  it('has k of 20, which is not to be changed, and the values that IPFS recommends, which are', async () => {
+    const recommended = { k: 20, alpha: 10, getQuorum: 16, refreshIntervalMs: 600_000 }
+    expect((await start([])).services.dht.node.options).toMatchObject(recommended)
+    const other = await createNode([], { prefix: 'ipfs', alpha: 3, getQuorum: 4 })
+    started.push(other)
+    expect(other.services.dht.node.options).toMatchObject({ k: 20, alpha: 3, getQuorum: 4 })
     const created = createNode([], { prefix: 'ipfs', k: 10 })
     await expect(created).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' })
   })

@@ -67,6 +67,12 @@ describe('the options of kadDHT', () => {
     expect(Object.keys(services.dht.selectors)).toEqual(['pk', 'v'])
   })
 
+  it('takes any k with the protocol of IPFS, and what IPFS recommends beside', async () => {
+    const protocol = '/ipfs/kad/1.0.0'
+    const { options } = (await start({ kBucketSize: 5, protocol })).services.dht.kadmium.node
+    expect(options).toMatchObject({ k: 5, alpha: 10, getQuorum: 5, refreshIntervalMs: 600_000 })
+  })
+
   it('serves while it can be reached if nothing is said of the mode', async () => {
     const init = { protocol: MIXED_PROTOCOL, peerInfoMapper: passthroughMapper }
     const dht = kadDHT(init)
