@@ -53,7 +53,8 @@ export interface TableListener {
 export type RemovalReason = 'stale' | 'replaced' | 'left'
 
 /**
- * An IP group: an IPv4 /16 or an IPv6 /32, read from binary multiaddrs; as a number, IPv4 below 2^16, IPv6 from 2^32 on.
+ * An IP group: an IPv4 /16 (or a legacy /8) or an IPv6 /32, read from binary multiaddrs; as a number, IPv4 below 2^16, IPv6
+ * from 2^32 on.
  *
  * An attacker has many ids but few networks, so contacts of one group are limited. Addresses without an IP (names, onion)
  * and those that mean nothing beyond a host or site (loopback, private, shared, link-local, unique-local) are of no group.
@@ -114,6 +115,12 @@ export function ipGroupOfAddress(address: Uint8Array): IpGroup | undefined {
   return undefined
 }
 
+/**
+ * IPv4 /8 blocks that are one organisation's, each of which is one group. Source: IPFS Kademlia specification, after
+ * go-libp2p-kbucket's list of them.
+ */
+const LEGACY_CLASS_A: ReadonlySet<number> = new Set([12, 17, 19, 38, 48, 53, 56, 73])
+
 const NO_GROUPS: readonly IpGroup[] = []
 
 // Multicodec table: the protocols `ip4` and `ip6`.
@@ -130,7 +137,8 @@ function ip4Group(bytes: Uint8Array, at: number): IpGroup | undefined {
     (a === 192 && b === 168) ||
     (a === 169 && b === 254) || // link-local
     (a === 100 && b >> 6 === 1) // shared behind a provider's NAT, RFC 6598
-  return exempt ? undefined : (a << 8) | b
+  if (exempt) return undefined
+  return LEGACY_CLASS_A.has(a) ? a << 8 : (a << 8) | b
 }
 
 function ip6Group(bytes: Uint8Array, at: number): IpGroup | undefined {

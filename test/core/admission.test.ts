@@ -13,6 +13,14 @@ describe('the IP group of an address', () => {
     )
   })
 
+  it('is the first 8 bits in the blocks that are one organisation’s', () => {
+    for (const block of [12, 17, 19, 38, 48, 53, 56, 73]) {
+      const group = ipGroupOfAddress(ip4Address(block, 0, 0, 1))
+      expect(ipGroupOfAddress(ip4Address(block, 200, 1, 1))).toBe(group)
+      expect(ipGroupOfAddress(ip4Address(block + 1, 0, 0, 1))).not.toBe(group)
+    }
+  })
+
   it('is the first 32 bits of a public IPv6 address', () => {
     const group = ipGroupOfAddress(ip6Address(0x2001, 0x4860, 1, 2))
     expect(group).toBe(ipGroupOfAddress(ip6Address(0x2001, 0x4860, 0xffff, 9)))
