@@ -19,6 +19,7 @@ export interface Config {
    */
   readonly prefix: string
   readonly k: number
+  /** Unless it is set: 10 with the prefixes of IPFS, 3 otherwise. */
   readonly alpha: number
   /** Whether each write is forced to the disk itself, so that it survives a power cut. */
   readonly syncWrites: boolean
@@ -89,8 +90,10 @@ export function resolveConfig(init: ConfigInit): ResolvedConfig {
       take(name, DEFAULTS[name], { source: 'default', place: 'default' })
     }
   }
-  // The rules of the network say so (network-rules.ts): many of IPFS' peers cannot be reached, and must not serve.
-  if (origins.mode?.source === 'default' && config.prefix === 'ipfs') config.mode = 'auto'
+  const ofNetwork = NETWORK_DEFAULTS.get(String(config.prefix)) ?? {}
+  for (const [name, value] of Object.entries(ofNetwork)) {
+    if (origins[name]?.source === 'default') config[name] = value
+  }
   // Every name was given a checked value.
   return { config, origins } as unknown as ResolvedConfig
 }
@@ -106,6 +109,15 @@ const DEFAULTS: Config = {
   syncWrites: false,
   logLevel: 'info',
 }
+
+/**
+ * What the rules of a network (network-rules.ts) have otherwise: many peers of the public network of IPFS cannot be reached,
+ * and must not serve.
+ */
+const NETWORK_DEFAULTS: ReadonlyMap<string, Partial<Config>> = new Map([
+  ['ipfs', { mode: 'auto', alpha: 10 }],
+  ['ipfs/lan', { alpha: 10 }],
+])
 
 const NAMES = Object.keys(DEFAULTS) as (keyof Config)[] // the keys of a literal
 

@@ -3,6 +3,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
+import { resolveOptions } from '../../src/core/options.ts'
 import { type Config, configPath, resolveConfig } from '../../src/daemon/config.ts'
 import { protocolOf, rulesOf } from '../../src/libp2p/network-rules.ts'
 import { figuresOf, Running, read } from './running.ts'
@@ -62,11 +63,13 @@ describe('a setting', () => {
   })
 
   it.each(['kadmium', 'ipfs', 'ipfs/lan'])(
-    'mode is by default what the rules of the network say: %s',
+    'mode and alpha are by default what the rules of the network say: %s',
     (prefix) => {
-      const { mode } = rulesOf(protocolOf(prefix), {})
-      expect(resolved({ flags: { prefix } }).config.mode).toBe(mode)
-      expect(resolved({ flags: { prefix }, file: { mode: 'client' } }).config.mode).toBe('client')
+      const { mode, defaults } = rulesOf(protocolOf(prefix), {})
+      const { alpha } = resolveOptions(defaults)
+      expect(resolved({ flags: { prefix } }).config).toMatchObject({ mode, alpha })
+      const set = { mode: 'client', alpha: 5 } as const
+      expect(resolved({ flags: { prefix }, file: set }).config).toMatchObject(set)
     },
   )
 
