@@ -1,8 +1,10 @@
 import { publicKeyToProtobuf } from '@libp2p/crypto/keys'
 import type { Stream } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
+import { createLibp2p } from 'libp2p'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { RpcRequest } from '../../src/core/message.ts'
+import { kadmium } from '../../src/libp2p/service.ts'
 import { Asker } from '../support/asker.ts'
 import { until } from '../support/kad.ts'
 import {
@@ -11,8 +13,11 @@ import {
   connectAll,
   eventsOf,
   MIXED_PROTOCOL,
+  nodeOptions,
   type OurNode,
   providersFound,
+  RULES_OF_KADMIUM,
+  services,
   startOurs,
   startTheirs,
   type TheirNode,
@@ -176,6 +181,23 @@ describe('a Kadmium peer and one of @libp2p/kad-dht', () => {
       ),
     )
     await client.stop()
+  })
+
+  it('carry values and providers to and from one of Kadmium’s own service', async () => {
+    const dht = kadmium({ protocol: MIXED_PROTOCOL, validators: RULES_OF_KADMIUM, mode: 'client' })
+    const own = await createLibp2p({ ...nodeOptions(), services: { ...services(), dht } })
+    await connect(own, theirs)
+    await until('it knows theirs', async () => own.services.dht.node.table.size > 0)
+    await theirs.contentRouting.put(utf8('/v/from theirs'), utf8('ok 1'))
+    expect(textOf(await own.contentRouting.get(utf8('/v/from theirs')))).toBe('ok 1')
+    await own.contentRouting.put(utf8('/v/to theirs'), utf8('ok 2'))
+    expect(textOf(await theirs.contentRouting.get(utf8('/v/to theirs')))).toBe('ok 2')
+    const cid = await cidOf('of its own')
+    await own.contentRouting.provide(cid)
+    expect(await providersFound(theirs, cid)).toEqual([own.peerId.toString()])
+    const found = await own.peerRouting.findPeer(ours.peerId, { useCache: false })
+    expect(found.id.toString()).toBe(ours.peerId.toString())
+    await own.stop()
   })
 })
 

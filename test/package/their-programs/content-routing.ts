@@ -46,4 +46,4 @@ for await (const provider of node3.contentRouting.findProviders(cid, {
   break
 }
 
-await Promise.all([node1, node2, node3].map((node) => node.stop()))
+await Promise.all([node1, node2, node3].map(async (node) => node.stop()))

@@ -43,4 +43,4 @@ const peer = await node1.peerRouting.findPeer(node3.peerId)
 const expected = node3.getMultiaddrs().map((ma) => ma.toString().split('/p2p/')[0])
 console.log(`found it at its addresses: ${peer.multiaddrs.map(String).join() === expected.join()}`)
 
-await Promise.all([node1, node2, node3].map((node) => node.stop()))
+await Promise.all([node1, node2, node3].map(async (node) => node.stop()))

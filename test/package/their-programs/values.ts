@@ -146,4 +146,4 @@ const record = new Record(bytes('/score/pinball'), bytes('9'), new Date(0))
 const read = Record.deserialize(record.serialize())
 console.log(text(read.value), read.timeReceived.toISOString())
 
-await Promise.all(peers.map(({ node }) => node.stop()))
+await Promise.all(peers.map(async ({ node }) => node.stop()))
