@@ -107,16 +107,6 @@ export function peerIdOf(contact: Contact): PeerId {
   return peerIdFromMultihash(Digest.decode(contact.idBytes))
 }
 
-/** The peer id that these bytes are, of the forms that contacts have; `undefined` for any others. */
-export function peerIdOfBytes(bytes: Uint8Array): PeerId | undefined {
-  if (!isPeerId(bytes)) return undefined
-  try {
-    return peerIdFromMultihash(Digest.decode(bytes))
-  } catch {
-    return undefined // the form of an id around a key that is none
-  }
-}
-
 /** The peer id at the end of a multiaddr, as text; `undefined` if there is none. */
 export function peerIdInAddress(address: Multiaddr): string | undefined {
   return address.getComponents().findLast(({ code }) => code === CODE_P2P)?.value
@@ -130,13 +120,11 @@ const ID_FORMS: readonly { readonly prefix: readonly number[]; readonly length: 
 ]
 
 function idText(idBytes: Uint8Array): string | undefined {
-  return isPeerId(idBytes) ? base58btc.baseEncode(idBytes) : undefined
-}
-
-function isPeerId(bytes: Uint8Array): boolean {
-  return ID_FORMS.some(
-    ({ prefix, length }) => bytes.length === length && prefix.every((byte, i) => bytes[i] === byte),
+  const isId = ID_FORMS.some(
+    ({ prefix, length }) =>
+      idBytes.length === length && prefix.every((byte, i) => idBytes[i] === byte),
   )
+  return isId ? base58btc.baseEncode(idBytes) : undefined
 }
 
 /** A place for a `Peer` message, by the last bytes of the id that it begins with. */

@@ -54,6 +54,12 @@ export const INBOUND_BURST = 4_000
 /** Peers whose rate is remembered; one without streams makes room. */
 export const INBOUND_PEERS_MAX = 4_096
 
+/** Peers that were met of late and are named to those who ask for them; the one met longest ago makes room. */
+export const MET_PEERS_MAX = 4_096
+
+/** How long a peer that is no longer connected is named. ms. As long as libp2p's peer store keeps an address. */
+export const MET_PEERS_MS: number = 60 * 60_000
+
 /** Contacts found again by the bytes of their message. A power of two. */
 export const INTERNED_CONTACTS = 4_096
 

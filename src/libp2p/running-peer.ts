@@ -15,7 +15,7 @@ import { Libp2pEnvelopes } from './envelopes.ts'
 import { IdleConnections } from './idle-connections.ts'
 import { Inbound, type InboundInit } from './inbound.ts'
 import { Joiner } from './joiner.ts'
-import { namingAnswer } from './named-peer.ts'
+import { MetPeers } from './met-peers.ts'
 import { Libp2pNetwork } from './network.ts'
 import { type NetworkRules, watchProtocolOf } from './network-rules.ts'
 import { VerifyingNetwork, verifyingAnswer, verifyingStorage } from './record-verifier.ts'
@@ -55,6 +55,7 @@ export class RunningPeer {
   readonly #inbound: Inbound
   readonly #watchInbound: WatchInbound
   readonly #servers: Servers
+  readonly #metPeers: MetPeers
   readonly #seeds: Seeds
   readonly #joiner: Joiner
   readonly #autoMode: AutoMode | undefined
@@ -92,6 +93,12 @@ export class RunningPeer {
     const { node } = this
     this.values = new UserValues({ node, privateKey, envelopes, clock: this.#clock, hash: sha256 })
     this.#servers = this.#makeServers(protocol)
+    this.#metPeers = new MetPeers({
+      events: components.events,
+      connections: this.#connections,
+      contacts: this.#contacts,
+      clock: this.#clock,
+    })
     this.#inbound = this.#makeInbound(protocol, options, rules)
     this.#watchInbound = this.#makeWatchInbound(watchProtocolOf(protocol))
     this.#seeds = makeSeeds(components, init.bootstrap)
@@ -115,6 +122,7 @@ export class RunningPeer {
     events.addEventListener('self:peer:update', this.#onSelfUpdate)
     // That comes a second after the peer has begun to listen: too late for whoever provides something at once.
     events.addEventListener('transport:listening', this.#onSelfUpdate)
+    this.#metPeers.start()
     await this.#servers.start()
     await this.#serve(this.node.mode === 'server')
     this.#onSelfUpdate()
@@ -133,6 +141,7 @@ export class RunningPeer {
     await this.leave(0)
     this.#components.events.removeEventListener('self:peer:update', this.#onSelfUpdate)
     this.#components.events.removeEventListener('transport:listening', this.#onSelfUpdate)
+    this.#metPeers.stop()
     this.#servers.stop()
     await this.#serve(false)
     this.#network.close()
@@ -236,20 +245,12 @@ export class RunningPeer {
 
   /** How requests of others are answered: by the node, within the rules of the network. */
   #makeAnswer({ answerBytesMax, verifier }: NetworkRules): InboundInit['answer'] {
-    const naming = namingAnswer(
-      {
-        peerStore: this.#components.peerStore,
-        contacts: this.#contacts,
-        onError: (error) => this.#log.error('could not look a peer up - %e', error),
-      },
-      (from, request, reply) => this.node.answer(from, request, reply),
-    )
-    const answer: InboundInit['answer'] =
-      answerBytesMax === undefined
-        ? naming
-        : (from, request, reply) => {
-            naming(from, request, (outcome) => reply(fitAnswer(outcome, answerBytesMax)))
-          }
+    const answer: InboundInit['answer'] = (from, request, reply) => {
+      this.node.answer(from, request, (outcome) => {
+        const full = this.#metPeers.withSought(from, request, outcome)
+        reply(answerBytesMax === undefined ? full : fitAnswer(full, answerBytesMax))
+      })
+    }
     return verifier === undefined ? answer : verifyingAnswer(verifier, answer)
   }
 
