@@ -10,6 +10,8 @@ const config: ViteUserConfig = defineConfig({
     testTimeout: 30_000,
     hookTimeout: 30_000,
     teardownTimeout: 10_000,
+    // Its own default of a second is less than a busy machine may let a browser wait.
+    expect: { poll: { timeout: 15_000 } },
     restoreMocks: true,
   },
 })

@@ -22,7 +22,6 @@ export function Buckets(props: {
         One row for each occupied bucket: contacts that share that many leading bits with this peer,
         of {k} places. Choose one to list its contacts only.
       </p>
-      {buckets.length === 0 && <p class="empty">No bucket is occupied.</p>}
       <ol class="plain">
         {buckets.map((bucket) => {
           const { prefixLength } = bucket

@@ -103,7 +103,8 @@ function optionsOf(
   return {
     width,
     height: heightPx,
-    padding: [10, timeSteps === undefined ? 4 : 20, 0, 0],
+    // The last moment of the scale is written half beyond the plot.
+    padding: [10, 20, 0, 0],
     legend: { show: false },
     cursor: { y: false, points: { size: 6 }, drag: { setScale: false }, sync: { key: 'activity' } },
     scales: {

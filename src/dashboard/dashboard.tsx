@@ -101,20 +101,25 @@ function Network(props: {
           <Ring {...pointing} view={view} held={held} lookup={lookup} holders={holders} />
           <Legend hasLookup={lookup !== undefined} hasHolders={holders.size > 0} />
         </div>
-        <AskPanel
-          api={api}
-          lookup={lookup}
-          onLookup={start}
-          onStopLookup={stop}
-          onHolders={onHolders}
-          onFocus={setFocus}
-          onChanged={onChanged}
-        />
+        <div class="aside">
+          <AskPanel
+            api={api}
+            lookup={lookup}
+            onLookup={start}
+            onStopLookup={stop}
+            onHolders={onHolders}
+            onFocus={setFocus}
+            onChanged={onChanged}
+          />
+          {view !== undefined && view.contacts.length === 0 ? (
+            <Alone status={view.status} />
+          ) : (
+            <Buckets {...pointing} view={view} chosen={bucket} onChoose={setBucket} />
+          )}
+        </div>
       </div>
-      {view !== undefined && view.contacts.length === 0 && <Alone status={view.status} />}
       {children}
       <div class="tables">
-        <Buckets {...pointing} view={view} chosen={bucket} onChoose={setBucket} />
         <ContactList {...pointing} view={view} bucket={bucket} />
         <RecordList {...pointing} held={held} />
       </div>
@@ -126,15 +131,17 @@ function Network(props: {
 function Alone({ status }: { readonly status: StatusResponse }): JSX.Element {
   const address = status.addresses[0]
   return (
-    <p class="alone">
-      This peer knows no other peer yet.
+    <section class="alone" aria-labelledby="alone-title">
+      <h2 id="alone-title">This peer knows no other peer yet</h2>
       {address !== undefined && (
         <>
-          {' '}
-          Another one joins it with <code>kad daemon --bootstrap {address}</code>
+          <p class="hint">Start another one that joins it:</p>
+          <p>
+            <code>kad daemon --data ./second --bootstrap {address}</code>
+          </p>
         </>
       )}
-    </p>
+    </section>
   )
 }
 

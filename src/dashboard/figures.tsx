@@ -32,7 +32,10 @@ function figuresOf(status: StatusResponse | undefined): readonly Figure[] {
   const { publications, uptimeMs, operations } = status
   const values: readonly (readonly [string, string])[] = [
     [whole(contacts), `in ${count(buckets, 'bucket')}`],
-    [whole(connections), operations === 0 ? 'idle' : `${count(operations, 'operation')} running`],
+    [
+      whole(connections),
+      operations === 0 ? 'open' : `open, ${count(operations, 'operation')} running`,
+    ],
     [whole(records), size(Number(recordBytes))],
     [whole(publications), 'kept published'],
     [duration(uptimeMs), ''],

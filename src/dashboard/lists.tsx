@@ -17,14 +17,17 @@ export function ContactList(
   const contacts = all.filter((peer) => bucket === undefined || peer.prefixLength === bucket)
   const which = bucket === undefined ? '' : ` of bucket ${bucket}`
   return (
-    <section aria-labelledby="contacts-title">
+    <section class="contact-list" aria-labelledby="contacts-title">
       <h2 id="contacts-title">
         Contacts{which} <span class="count">{whole(contacts.length)}</span>
       </h2>
       {contacts.length === 0 ? (
         <p class="empty">No contacts.</p>
       ) : (
-        <Scroll label={`Contacts${which}`} heads={['Peer', 'Bucket', 'Heard of', 'Link']}>
+        <Scroll
+          label={`Contacts${which}`}
+          heads={['Peer', 'Bucket', 'Heard of', 'Link', 'Address']}
+        >
           {contacts.map((peer) => (
             <Row key={peer.id} mine={{ type: 'peer', id: peer.id }} focus={focus} onFocus={onFocus}>
               <td>
@@ -33,6 +36,9 @@ export function ContactList(
               <td class="number">{peer.prefixLength}</td>
               <td class="number">{duration(peer.lastSeenMs)} ago</td>
               <td class={peer.failures > 0 ? 'ill' : ''}>{linkOf(peer)}</td>
+              <td class="long">
+                <code title={peer.addresses.join('\n')}>{addressOf(peer)}</code>
+              </td>
             </Row>
           ))}
         </Scroll>
@@ -126,6 +132,12 @@ function Row(
 function linkOf({ failures, connected }: Peer): string {
   if (failures > 0) return `${failures} failed`
   return connected ? 'connected' : '–'
+}
+
+/** Where it was heard of first, without its id, which stands in front. */
+function addressOf({ addresses }: Peer): string {
+  const [first] = addresses
+  return first === undefined ? '–' : first.replace(/\/p2p\/[^/]+$/, '')
 }
 
 function whyOf({ origin }: HeldRecord): string {

@@ -101,7 +101,7 @@ function Trace(props: {
                 {closest.has(ask.peer) && <span class="tag">closest</span>}
               </td>
               <td class="number">{ask.prefixLength}</td>
-              <td>{answerOf(ask)}</td>
+              <td title={ask.failure}>{answerOf(ask)}</td>
               <td class="number">
                 {ask.state === 'answered' ? `${ask.added}/${ask.contacts}` : ''}
               </td>
@@ -115,5 +115,5 @@ function Trace(props: {
 
 function answerOf({ state, tookMs, failure }: Ask): string {
   if (state === 'asking') return 'asking …'
-  return state === 'failed' ? `${failure} after ${duration(tookMs)}` : duration(tookMs)
+  return state === 'failed' ? `${failure}, ${duration(tookMs)}` : duration(tookMs)
 }

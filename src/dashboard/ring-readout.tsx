@@ -12,6 +12,7 @@ export function Readout(props: RingProps & { readonly geometry: Geometry }): JSX
   const isLong = main.length > 14
   return (
     <g class={side < 460 ? 'readout small' : 'readout'}>
+      {props.lookup !== undefined && <Hub geometry={geometry} />}
       <text x={center.x} y={center.y - (isLong ? 24 : 32)}>
         {above}
       </text>
@@ -22,6 +23,26 @@ export function Readout(props: RingProps & { readonly geometry: Geometry }): JSX
         {below}
       </text>
     </g>
+  )
+}
+
+/** Takes the lines of a lookup back behind the words. */
+function Hub({ geometry }: { readonly geometry: Geometry }): JSX.Element {
+  const { center, chordRadius } = geometry
+  return (
+    <>
+      <radialGradient id="hub">
+        <stop class="hub" offset="0.6" stop-opacity="0.92" />
+        <stop class="hub" offset="1" stop-opacity="0" />
+      </radialGradient>
+      <ellipse
+        cx={center.x}
+        cy={center.y}
+        rx={chordRadius * 0.72}
+        ry={chordRadius * 0.46}
+        fill="url(#hub)"
+      />
+    </>
   )
 }
 

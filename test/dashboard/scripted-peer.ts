@@ -172,7 +172,7 @@ export class ScriptedPeer implements ApiPeer {
         replacements: Math.min(this.#k, Math.max(0, peers.length - this.#k)),
         peers: peers.slice(0, this.#k).map(({ id, key, index }) => ({
           id,
-          addresses: [],
+          addresses: [`/ip4/198.51.100.${index % 256}/tcp/${4_000 + index}/p2p/${id}`],
           key: toHex(key),
           prefixLength,
           lastSeenMs: (index % 40) * 9_000,
