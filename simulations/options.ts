@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { KadmiumError } from '../src/core/errors.ts'
 import { parseTrace, type TraceSession } from './models/churn-trace.ts'
+import { suggestion } from './suggestion.ts'
 
 /** What may be said of a simulation. A scenario has its own defaults for some of it. */
 export interface SimulationOptions {
@@ -120,7 +121,8 @@ export function resolveSimulation(
 ): SimulationOptions {
   for (const name of Object.keys(given)) {
     if (!(name in OPTION_RULES)) {
-      throw invalid(name, `one of ${Object.keys(OPTION_RULES).join(', ')}`, name)
+      const message = `there is no option '${name}'; ${suggestion(name, Object.keys(OPTION_RULES))}`
+      throw new KadmiumError('ERR_INVALID_OPTION', message)
     }
   }
   const resolved = Object.entries(OPTION_RULES).map(([name, rule]) => {

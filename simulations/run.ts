@@ -17,6 +17,7 @@ import type { Progress, Scenario, World } from './scenario.ts'
 import { FULL_STACK_SCENARIOS, SCENARIOS } from './scenarios.ts'
 import type { SimulatedNetwork } from './simulated-network.ts'
 import { liveBytes, Stopwatch } from './stopwatch.ts'
+import { suggestion } from './suggestion.ts'
 import { Tally } from './tally.ts'
 
 /** What may be given to a run beside its options. */
@@ -81,8 +82,9 @@ export async function runScenario(
 export function scenarioOf(name: string): Scenario {
   const scenario = SCENARIOS.find((one) => one.name === name)
   if (scenario !== undefined) return scenario
-  const names = SCENARIOS.map((one) => one.name).join(', ')
-  throw new KadmiumError('ERR_INVALID_OPTION', `there is no scenario '${name}'; there are ${names}`)
+  const names = SCENARIOS.map((one) => one.name)
+  const message = `there is no scenario '${name}'; ${suggestion(name, names)}`
+  throw new KadmiumError('ERR_INVALID_OPTION', message)
 }
 
 /**

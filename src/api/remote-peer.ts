@@ -47,10 +47,12 @@ const STEP_TYPES: Readonly<Record<number, LookupStepOutput['type']>> = {
 export class RemotePeer implements ApiPeer {
   readonly #client: KadmiumClient
   readonly #where: string
+  readonly #hasToken: boolean
 
   constructor(address: ApiAddress, options: { readonly token?: string | undefined } = {}) {
     this.#client = connectKadmium(address, options)
     this.#where = apiAddressToText(address)
+    this.#hasToken = options.token !== undefined && options.token !== ''
   }
 
   async put(input: PutInput): Promise<PutOutput> {
@@ -226,7 +228,7 @@ export class RemotePeer implements ApiPeer {
       case Code.Unauthenticated:
         return new KadmiumError(
           'ERR_INVALID_OPTION',
-          `the daemon at ${this.#where} wants its token: set KADMIUM_TOKEN to the contents of the file 'token' in its data directory`,
+          `the daemon at ${this.#where} ${this.#hasToken ? 'does not take this token' : 'wants its token'}: set KADMIUM_TOKEN to the contents of the file 'token' in its data directory`,
         )
       case Code.DeadlineExceeded:
         return new KadmiumError('ERR_TIMEOUT', 'the time given for the call is over')

@@ -11,6 +11,7 @@ export interface ChildDaemon {
   /** The API's unix socket. */
   readonly api: string
   readonly pid: number
+  readonly isRunning: () => boolean
   /** Ends it at once, as a power cut would. */
   kill(): Promise<void>
   /** Asks it to stop, and waits until it has. */
@@ -46,6 +47,7 @@ export async function startChildDaemon(init: {
     address: addresses[0] ?? '',
     api: apis[0] ?? '',
     pid: child.pid ?? 0,
+    isRunning: () => child.exitCode === null && child.signalCode === null,
     kill: () => end('SIGKILL'),
     stop: () => end('SIGTERM'),
   }

@@ -3,8 +3,9 @@ import { parseApiAddress } from '../api/address.ts'
 import { defaultSocketPath } from '../api/default-address.ts'
 import type { ApiPeer } from '../api/peer.ts'
 import { RemotePeer } from '../api/remote-peer.ts'
+import { KadmiumError } from '../core/errors.ts'
 import { Output } from './output.ts'
-import { parseDuration } from './units.ts'
+import { parseSpan } from './units.ts'
 
 /** The options that every command takes. */
 export interface CommonOptions {
@@ -34,7 +35,7 @@ export function withCommonOptions(command: Command, options: { bootstrap: boolea
         'KADMIUM_API',
       ),
     )
-    .option('--timeout <duration>', 'longest time for the whole command', parseDuration)
+    .option('--timeout <duration>', 'longest time for the whole command', parseSpan)
   if (options.bootstrap) {
     command
       .option(
@@ -61,20 +62,39 @@ export async function runOnPeer(
     if (options.bootstrap === undefined) {
       const address = parseApiAddress(options.api ?? defaultSocketPath())
       const peer = new RemotePeer(address, { token: process.env.KADMIUM_TOKEN })
+      output.waitFor('the daemon is at work')
       return await work({ ...common, peer })
     }
     // libp2p is loaded here only: a thin client must start at once.
     const { createClientPeer } = await import('../daemon/client-peer.ts')
-    const { bootstrap, prefix } = options
-    const peer = await createClientPeer({ bootstrap, prefix, signal: interruption.signal })
+    const { bootstrap, prefix, timeout } = options
+    output.waitFor('joining the network')
+    const startedAt = performance.now()
+    const peer = await createClientPeer({
+      bootstrap,
+      prefix,
+      signal: withTimeout(interruption.signal, timeout),
+    })
     try {
-      return await work({ ...common, peer })
+      output.waitFor('asking the network')
+      // Joining has taken its part of the time for the whole command.
+      const timeoutMs = timeout && Math.max(1, timeout - (performance.now() - startedAt))
+      return await work({ ...common, peer, timeoutMs })
     } finally {
       await peer.stop()
     }
   } finally {
+    output.endWait()
     process.removeListener('SIGINT', onInterrupt)
   }
+}
+
+function withTimeout(signal: AbortSignal, timeoutMs: number | undefined): AbortSignal {
+  if (timeoutMs === undefined) return signal
+  const timeout = new AbortController()
+  const error = new KadmiumError('ERR_TIMEOUT', 'the time was over before a peer had answered')
+  setTimeout(() => timeout.abort(error), timeoutMs).unref()
+  return AbortSignal.any([signal, timeout.signal])
 }
 
 /** The user pressed Ctrl-C. */

@@ -1,5 +1,7 @@
+import { join, resolve } from 'node:path'
 import { Command } from 'commander'
 import { defaultDataDirectory } from '../api/default-address.ts'
+import type { Daemon } from '../daemon/daemon.ts'
 import { EXIT } from './exit-codes.ts'
 import { Output } from './output.ts'
 import { flagsOf, type SettingOptions, withSettingOptions } from './settings.ts'
@@ -40,7 +42,7 @@ async function runDaemon(options: DaemonOptions): Promise<number> {
     process.once('SIGINT', resolve)
     process.once('SIGTERM', resolve)
   })
-  const daemon = await startDaemon({
+  const starting = startDaemon({
     data: options.data ?? defaultDataDirectory(),
     flags: flagsOf(options),
     environment: process.env,
@@ -48,6 +50,10 @@ async function runDaemon(options: DaemonOptions): Promise<number> {
     noToken: !options.token,
     log,
   })
+  output.waitFor('starting')
+  const daemon = await Promise.race([starting, stopWanted])
+  output.endWait()
+  if (typeof daemon === 'string') return abandonStart(starting)
   const { id, addresses, apis, data } = daemon
   const dashboard = dashboardFor(daemon.dashboard)
   output.result({ ready: true, id, addresses, apis, dashboard, data, pid: process.pid }, () =>
@@ -59,10 +65,39 @@ async function runDaemon(options: DaemonOptions): Promise<number> {
       `  data in    ${data}`,
     ].join('\n'),
   )
+  if (process.stdout.isTTY === true && !output.json) output.note(whatNext(daemon))
   const signal = await stopWanted
   log.info({ signal }, 'stopping')
   await daemon.stop()
   return EXIT.ok
+}
+
+/** Ctrl-C came before it was ready: what has been opened by then is closed, within a bound. */
+async function abandonStart(starting: Promise<Daemon>): Promise<number> {
+  const stopped = starting.then(
+    (daemon) => daemon.stop(),
+    () => undefined, // it cleans up after itself, and nobody waits for it any more
+  )
+  const bound = setTimeout(() => process.exit(EXIT.interrupted), ABANDON_MS)
+  await stopped
+  clearTimeout(bound)
+  return EXIT.interrupted
+}
+
+const ABANDON_MS = 5_000
+
+/** For a person who has just started a first peer. */
+function whatNext({ data, addresses }: Daemon): string {
+  const own = data === resolve(defaultDataDirectory())
+  const api = own ? '' : ` --api ${join(data, 'kad.sock')}`
+  return [
+    `\nStop it with Ctrl-C. In another terminal:`,
+    `  kad put greeting hello${api}`,
+    ...addresses.slice(0, 1).map((address) => {
+      return `  kad daemon --data ./another --listen /ip4/0.0.0.0/tcp/0 --bootstrap ${address}`
+    }),
+    '',
+  ].join('\n')
 }
 
 /** With its token for a person at a terminal; what goes to a file or a journal tells no secret. */

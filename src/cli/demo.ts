@@ -39,9 +39,13 @@ async function demo(keeps: boolean, output: Output): Promise<number> {
   try {
     const code = await Promise.race([run(folder, daemons, output), end])
     if (code === EXIT.ok && keeps) {
-      const [first] = daemons
-      output.note(`\nThe peers go on until Ctrl-C. Try: kad get greeting --api ${first?.api ?? ''}`)
+      const alive = daemons.find(({ isRunning }) => isRunning())
+      output.note(`\nThe peers go on until Ctrl-C. Try: kad get greeting --api ${alive?.api ?? ''}`)
       await interruption.promise
+    } else if (code === EXIT.ok && process.stderr.isTTY === true) {
+      output.note(
+        '\nNext: kad demo --keep leaves them running; kad daemon runs a peer of your own.',
+      )
     }
     return code
   } finally {

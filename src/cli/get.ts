@@ -39,7 +39,7 @@ function get(key: string, options: GetOptions): Promise<number> {
   return runOnPeer(options, async ({ output, peer, signal, timeoutMs }) => {
     const { quorum, out, verbose = false } = options
     const found = await peer.get(keyText(key), { quorum, signal, timeoutMs })
-    if (out !== undefined) await writeFile(out, found.value)
+    if (out !== undefined) await writeTo(out, found.value)
     if (verbose && !output.json) {
       const { writer, writtenAtMs, version, from, agreed, hops, requests, durationMs } = found
       const when = writtenAtMs === undefined ? '' : `, ${new Date(writtenAtMs).toISOString()}`
@@ -62,5 +62,13 @@ function get(key: string, options: GetOptions): Promise<number> {
       await output.bytes(found.value)
     }
     return EXIT.ok
+  })
+}
+
+async function writeTo(path: string, value: Uint8Array): Promise<void> {
+  await writeFile(path, value).catch((cause: unknown) => {
+    throw new Error(
+      `cannot write ${path}: ${cause instanceof Error ? cause.message : String(cause)}`,
+    )
   })
 }

@@ -60,7 +60,8 @@ export async function main(argv: readonly string[]): Promise<number> {
 
 /** `kad gett --help` asks for the help of nothing: that there is no such command is the answer, not the help of `kad`. */
 export function withoutHelpOfNothing(program: Command, argv: readonly string[]): string[] {
-  const name = argv[0] ?? ''
+  const [first = '', second] = argv
+  const name = first === 'help' && second !== undefined ? second : first
   const isKnown = name === 'help' || program.commands.some((command) => command.name() === name)
   return isKnown || name.startsWith('-') ? [...argv] : [name]
 }

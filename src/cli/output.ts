@@ -1,4 +1,5 @@
 import { styleText } from 'node:util'
+import { Waiting } from './waiting.ts'
 
 /** What a text is; decides its colour. */
 export type Style = 'plain' | 'dim' | 'good' | 'bad' | 'strong' | 'accent'
@@ -18,19 +19,34 @@ const COLOURS = {
  */
 export class Output {
   readonly json: boolean
+  #waiting: Waiting | undefined
 
   constructor(options: { readonly json: boolean }) {
     this.json = options.json
   }
 
+  /** On a terminal, says what is waited for if it takes long, until something is printed. */
+  waitFor(what: string): void {
+    this.endWait()
+    this.#waiting = new Waiting(what)
+  }
+
+  /** Nothing is waited for any more. */
+  endWait(): void {
+    this.#waiting?.end()
+    this.#waiting = undefined
+  }
+
   /** A result: `document` for machines, `text` for people. */
   result(document: unknown, text: string | (() => string)): void {
+    this.endWait()
     if (this.json) process.stdout.write(`${toJson(document)}\n`)
     else process.stdout.write(`${typeof text === 'string' ? text : text()}\n`)
   }
 
   /** Raw bytes, as they are; a terminal gets a line end after them, so that the prompt stands clear. */
   bytes(bytes: Uint8Array): Promise<void> {
+    this.endWait()
     const needsEnd = process.stdout.isTTY === true && bytes.at(-1) !== 0x0a
     return new Promise((resolve, reject) => {
       process.stdout.write(bytes, (error) => {
@@ -43,6 +59,7 @@ export class Output {
 
   /** Bytes on a line of their own: one end is added if they have none. */
   line(bytes: Uint8Array): Promise<void> {
+    this.endWait()
     const line = bytes.at(-1) === 0x0a ? bytes : Buffer.concat([bytes, Buffer.of(0x0a)])
     return new Promise((resolve, reject) => {
       process.stdout.write(line, (error) => {
@@ -54,6 +71,7 @@ export class Output {
 
   /** Something a person wants to know beside the result. */
   note(text: string): void {
+    this.endWait()
     process.stderr.write(`${text}\n`)
   }
 

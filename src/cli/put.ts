@@ -5,7 +5,7 @@ import { KadmiumError } from '../core/errors.ts'
 import { type CommonOptions, runOnPeer, withCommonOptions } from './command.ts'
 import { EXIT } from './exit-codes.ts'
 import { keyText, mutableName } from './keys.ts'
-import { formatDuration, parseDuration, parseWhole } from './units.ts'
+import { formatDuration, parseSpan, parseWhole } from './units.ts'
 
 interface PutOptions extends CommonOptions {
   readonly file?: string
@@ -28,7 +28,7 @@ export function putCommand(exit: (code: number) => void): Command {
     .option('--file <path>', 'take the value from a file')
     .option('--immutable', 'found under its own digest, /sha256/<digest>')
     .option('--mutable', 'signed by this peer, which alone may change it')
-    .option('--ttl <duration>', 'how long it shall live', parseDuration)
+    .option('--ttl <duration>', 'how long it shall live', parseSpan)
     .option('--quorum <n>', 'holders that must acknowledge', parseWhole(1))
     .option(
       '--if-sequence <n>',

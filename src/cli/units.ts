@@ -19,6 +19,13 @@ export function parseDuration(text: string): number {
   return Math.round(ms)
 }
 
+/** Reads a duration that is not nought: a ttl or a timeout of nothing is a slip. */
+export function parseSpan(text: string): number {
+  const ms = parseDuration(text)
+  if (ms > 0) return ms
+  throw new InvalidArgumentError(`'${text}' is no time at all; write it as 90s, 5m, 2h or 1d.`)
+}
+
 /** Reads a whole number of at least `min`. */
 export function parseWhole(min: number): (text: string) => number {
   return (text) => {

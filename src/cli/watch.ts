@@ -42,6 +42,7 @@ function watch(key: string, options: WatchOptions): Promise<number> {
     process.stdout.on('error', onBroken) // whoever read has read enough, as in `kad watch x | head`
     const ends = AbortSignal.any([signal, reader.signal])
     let printed = 0
+    output.endWait() // to wait is what it is for
     try {
       for await (const event of peer.watch(keyText(key), { signal: ends, timeoutMs })) {
         await print(output, event, verbose)

@@ -14,8 +14,7 @@ export async function createClientPeer(init: {
   const { bootstrap, prefix, signal } = init
   const peer = await Peer.start({ listen: [], bootstrap, prefix, mode: 'client' })
   try {
-    signal.throwIfAborted()
-    if ((await peer.join()) > 0) return peer
+    if ((await orAborted(peer.join(), signal)) > 0) return peer
     throw new KadmiumError(
       'ERR_NO_PEERS',
       `none of the bootstrap peers answers: ${bootstrap.join(', ')}`,
@@ -23,5 +22,20 @@ export async function createClientPeer(init: {
   } catch (error) {
     await peer.stop()
     throw error
+  }
+}
+
+/** Waits no longer than the signal lets it; what was waited for ends when the peer stops. */
+async function orAborted<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
+  const aborted = Promise.withResolvers<never>()
+  const onAbort = (): void => aborted.reject(signal.reason)
+  signal.addEventListener('abort', onAbort, { once: true })
+  if (signal.aborted) onAbort()
+  try {
+    return await Promise.race([work, aborted.promise])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+    // Whoever does not wait for it any more does not want to hear of it either.
+    work.catch(() => {})
   }
 }

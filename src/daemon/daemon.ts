@@ -90,8 +90,20 @@ async function startParts(
     metrics,
   })
   undo.push(() => peer.stop())
+  if (config.bootstrap.length > 0) void logJoining(peer, config.bootstrap, log)
   const { apis, dashboard } = await startApis(init, directory, config, { peer, metrics }, undo)
   return { id: peer.id, addresses: peer.addresses, apis, dashboard, data: directory.path, stop }
+}
+
+/** Says how the first attempt to join went: an operator who mistyped an address would wait in vain. */
+async function logJoining(peer: Peer, bootstrap: readonly string[], log: Logger): Promise<void> {
+  try {
+    const contacts = await peer.join()
+    if (contacts > 0) log.info({ contacts }, 'joined the network')
+    else log.warn({ bootstrap }, 'no bootstrap peer answers; trying again with growing pauses')
+  } catch (error) {
+    log.debug({ err: error }, 'the attempt to join ended')
+  }
 }
 
 async function startApis(

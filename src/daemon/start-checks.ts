@@ -28,10 +28,25 @@ export function startError(error: unknown, listen: readonly string[]): unknown {
   if (!isListening) return error
   return new KadmiumError(
     'ERR_INVALID_OPTION',
-    `cannot listen at ${listen.join(', ')}: ${text}. Choose another address with --listen`,
+    `cannot listen at ${listen.join(', ')}: ${listenFault(text)}. Choose another address with --listen`,
     { cause: error },
   )
 }
+
+/** What the system says, without the stacks that libp2p writes around it. */
+function listenFault(text: string): string {
+  for (const [code, words] of LISTEN_FAULTS) if (text.includes(code)) return words
+  return text
+    .replaceAll(/\s+at .*$/gm, '')
+    .replaceAll(/\s+/g, ' ')
+    .trim()
+}
+
+const LISTEN_FAULTS = [
+  ['EADDRINUSE', 'the port is in use, perhaps by another daemon'],
+  ['EADDRNOTAVAIL', 'this machine has no such address'],
+  ['EACCES', 'this user may not listen at that port'],
+] as const
 
 function checkAddress(address: string): void {
   try {

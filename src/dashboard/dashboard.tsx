@@ -137,7 +137,9 @@ function Alone({ status }: { readonly status: StatusResponse }): JSX.Element {
         <>
           <p class="hint">Start another one that joins it:</p>
           <p>
-            <code>kad daemon --data ./second --bootstrap {address}</code>
+            <code>
+              kad daemon --data ./another --listen /ip4/0.0.0.0/tcp/0 --bootstrap {address}
+            </code>
           </p>
         </>
       )}

@@ -1,4 +1,5 @@
 import { KadmiumError } from '../core/errors.ts'
+import { recordKeyToText } from '../core/record-key.ts'
 import type { StoreFailure } from '../core/store-at-closest.ts'
 import type { Validators } from '../core/validators.ts'
 
@@ -44,11 +45,24 @@ export function unknownKind(key: Uint8Array, validators: Validators): KadmiumErr
 }
 
 /** Nobody has the value. */
-export function notFound(answered: number, why = 'no peer that was asked holds it'): KadmiumError {
-  return new KadmiumError('ERR_NOT_FOUND', `not found: ${why} (${answered} answered)`, {
-    details: { answered },
-  })
+export function notFound(
+  key: Uint8Array,
+  answered: number,
+  why = 'no peer that was asked holds it',
+): KadmiumError {
+  const asked = answered === 0 ? 'this peer alone was asked' : `${answered} answered`
+  const text = `${shownKey(key)} is not found: ${why} (${asked})`
+  return new KadmiumError('ERR_NOT_FOUND', text, { details: { answered } })
 }
+
+/** A key of any length as text of a bounded one. */
+function shownKey(key: Uint8Array): string {
+  const text = recordKeyToText(key)
+  return text.length <= KEY_SHOWN_MAX ? text : `${text.slice(0, KEY_SHOWN_MAX)}…`
+}
+
+/** What a message shows of a key, characters; a digest's key has 72. */
+const KEY_SHOWN_MAX = 120
 
 /** A failure, for people. */
 export function describe({ peer, failure }: StoreFailure): string {

@@ -285,12 +285,12 @@ export class Values {
     const { record, from, agreed, hops, requests } = outcome
     if (record === undefined) {
       if (isUnanswered(outcome)) throw noPeers(requests)
-      throw notFound(outcome.answered)
+      throw notFound(key, outcome.answered)
     }
     const verdict = validators.validate(key, record.value, ports.clock.wallClock())
-    if (!verdict.valid) throw notFound(outcome.answered) // it expired while we searched
+    if (!verdict.valid) throw notFound(key, outcome.answered) // it expired while we searched
     this.#repair(target, record, outcome)
-    if (verdict.deleted) throw notFound(outcome.answered, 'it was deleted')
+    if (verdict.deleted) throw notFound(key, outcome.answered, 'it was deleted')
     return { key, value: record.value, verdict, from, agreed, hops, requests, durationMs }
   }
 

@@ -56,9 +56,23 @@ describe('what is mistyped', () => {
     const { said, code } = await failing(withoutHelpOfNothing(program, ['gett', '--help']))
     expect(said).toContain('(Did you mean get?)')
     expect(code).toBe('commander.unknownCommand')
+    const helpOfNothing = await failing(withoutHelpOfNothing(program, ['help', 'gett']))
+    expect(helpOfNothing.said).toContain('(Did you mean get?)')
+    expect(withoutHelpOfNothing(program, ['help', 'get'])).toEqual(['help', 'get'])
     const argv = ['get', '--help']
     expect(withoutHelpOfNothing(program, argv)).toEqual(argv)
     expect(withoutHelpOfNothing(program, ['--help'])).toEqual(['--help'])
+  })
+
+  it('as a scenario or a parameter of one is answered with the one meant', async () => {
+    expect((await failing(['simulate', 'chrun'])).said).toContain("did you mean 'churn'?")
+    const sweep = await failing(['simulate', 'lookup', '--sweep', 'alhpa=3'])
+    expect(sweep.said).toContain("there is no option 'alhpa'; did you mean 'alpha'?")
+  })
+
+  it('as a time is answered with how it is written', async () => {
+    expect((await failing(['put', 'a', 'b', '--ttl', '0s'])).said).toContain('90s, 5m, 2h or 1d')
+    expect((await failing(['get', 'a', '--timeout', '5'])).said).toContain('90s, 5m, 2h or 1d')
   })
 
   it('as a value is answered with those that there are', async () => {
@@ -128,7 +142,7 @@ async function failing(argv: readonly string[]): Promise<{ said: string; code: s
     await fresh.parseAsync([...argv], { from: 'user' })
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-    return { said, code }
+    return { said: `${said}${String(error)}`, code }
   }
   throw new Error(`${argv.join(' ')} did not fail`)
 }

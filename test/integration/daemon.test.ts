@@ -1,8 +1,11 @@
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { readFile, stat, writeFile } from 'node:fs/promises'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { contactsOf, Daemons, kad, type RunningDaemon, until } from '../support/kad.ts'
+import { contactsOf, Daemons, kad, type RunningDaemon, spawnKad, until } from '../support/kad.ts'
 
 const daemons = new Daemons()
 let one: RunningDaemon
@@ -59,7 +62,7 @@ describe('three daemons', () => {
     const got = await kad(['get', 'missing', '--api', two.api])
     expect(got.code).toBe(3)
     expect(got.stdout.length).toBe(0)
-    expect(got.stderr).toContain('not found')
+    expect(got.stderr).toContain('/kv/missing is not found: no peer that was asked holds it (2 ans')
   })
 
   it('delete, and refuse a writer that comes late', async () => {
@@ -174,6 +177,43 @@ describe('kad', () => {
     expect(got.stderr).toContain("start one with 'kad daemon'")
   })
 
+  it('gives up at Ctrl-C, or when its time is over, while a peer keeps it waiting', async () => {
+    // Takes connections and says nothing, as a peer behind a broken network does.
+    const silent = createServer((socket) => sockets.push(socket))
+    const sockets: Socket[] = []
+    silent.listen(0, '127.0.0.1')
+    await once(silent, 'listening')
+    const { port } = silent.address() as AddressInfo // it listens on TCP
+    const address = `/ip4/127.0.0.1/tcp/${port}/p2p/12D3KooWBc1kq5cKij63Q8p3r7ZRsLhghZM548AtAJUENcCxH6hv`
+    try {
+      const args = ['get', 'x', '--bootstrap', address]
+      const late = await kad([...args, '--timeout', '1s'])
+      expect(late.stderr).toContain('the time was over before a peer had answered')
+      expect(late.code).toBe(1)
+
+      const connected = once(silent, 'connection')
+      const interrupted = spawnKad(args)
+      await connected
+      const exit = once(interrupted, 'exit')
+      interrupted.kill('SIGINT')
+      expect(await exit).toEqual([130, null])
+    } finally {
+      for (const socket of sockets) socket.destroy()
+      silent.close()
+    }
+  })
+
+  it('says in one line that the port is taken', async () => {
+    const other = await daemons.start('other')
+    const listen = other.address.replace(/\/p2p\/.*$/, '')
+    const data = await daemons.path('late')
+    const ran = await kad(['daemon', '--data', data, '--listen', listen])
+    expect(ran.code).toBe(2)
+    expect(ran.stderr).toBe(
+      `kad: cannot listen at ${listen}: the port is in use, perhaps by another daemon. Choose another address with --listen\n`,
+    )
+  })
+
   it('guesses what a mistyped command means', async () => {
     const ran = await kad(['gett', 'x'])
     expect(ran.code).toBe(2)
@@ -185,5 +225,22 @@ describe('kad', () => {
     expect(ran.stderr).toBe('')
     expect(ran.code).toBe(0)
     expect(ran.stdout.toString()).toContain("carol got 'hello, distributed world' all the same")
+  }, 60_000)
+
+  it('leaves the peers of the demo running, and names one that does', async () => {
+    const demo = spawnKad(['demo', '--keep', '--json'])
+    try {
+      let line = ''
+      for await (line of createInterface({ input: demo.stderr })) if (line !== '') break
+      const [, words = ''] = /Try: kad (.*)$/.exec(line) ?? []
+      const tried = await kad(words.split(' '))
+      expect(tried.stderr).toBe('')
+      expect(tried.stdout.toString()).toBe('hello, distributed world')
+    } finally {
+      const exit = once(demo, 'exit')
+      demo.kill('SIGINT')
+      await exit
+    }
+    expect(demo.exitCode).toBe(0)
   }, 60_000)
 })

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -17,7 +17,7 @@ export interface Ran {
 
 /** Runs one `kad` command to its end. */
 export async function kad(args: readonly string[], stdin?: Uint8Array): Promise<Ran> {
-  const child = spawn(process.execPath, [KAD, ...args], { env: cleanEnvironment() })
+  const child = spawnKad(args)
   child.stdin.end(stdin ?? new Uint8Array(0))
   const stdout: Buffer[] = []
   const stderr: Buffer[] = []
@@ -29,6 +29,11 @@ export async function kad(args: readonly string[], stdin?: Uint8Array): Promise<
     stdout: Buffer.concat(stdout),
     stderr: Buffer.concat(stderr).toString(),
   }
+}
+
+/** Starts one `kad` command. */
+export function spawnKad(args: readonly string[]): ChildProcessWithoutNullStreams {
+  return spawn(process.execPath, [KAD, ...args], { env: cleanEnvironment() })
 }
 
 /** A daemon in a process of its own. */

@@ -70,7 +70,7 @@ const layers: Readonly<Record<string, Layer>> = {
   'kad-dht.ts': { layers: ['libp2p'], packages: [], builtins: false },
   simulations: {
     layers: ['simulations', 'node', 'core', 'wire'],
-    packages: [/^vega(-lite)?$/, ...multiformats],
+    packages: [/^leven$/, /^vega(-lite)?$/, ...multiformats],
     builtins: true,
   },
   // Lets pages look on while a simulation runs.
