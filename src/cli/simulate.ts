@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Command } from 'commander'
+import { Argument, Command } from 'commander'
 import type { SimulationReport } from '../../simulations/report/report.ts'
 import type { RunHooks } from '../../simulations/run.ts'
 import type { Progress } from '../../simulations/scenario.ts'
@@ -58,14 +58,26 @@ const SCENARIO_OPTIONS: readonly (readonly [name: string, help: string])[] = [
   ['setup', 'the published experiment: R1, R4, R6 or R7'],
 ]
 
+/** The scenarios as they are said here. */
+const SCENARIOS: readonly (readonly [name: string, question: string])[] = [
+  ['lookup', 'what does a lookup cost, and is it right?'],
+  ['churn', 'do values live while peers come and go?'],
+  ['crash', 'a share of all peers dies at once'],
+  ['partition', 'both halves write, then the cut heals'],
+  ['join', 'peers join a cold network'],
+  ['hotkey', 'everybody asks for one key'],
+  ['replicate', 'do published experiments come out as published?'],
+  ['soak', 'random faults from a seed, all at once'],
+]
+
 /** `kad simulate`. */
 export function simulateCommand(exit: (code: number) => void): Command {
   const command = new Command('simulate')
     .summary('run a simulation on the production core')
     .description(
-      'Runs thousands of peers in virtual time: the code that a real peer runs, with a simulated network, clock and disk. The same command and seed give the same report on any machine. Scenarios: lookup, churn, crash, partition, join, hotkey, replicate, soak.',
+      'Runs thousands of peers in virtual time: the code that a real peer runs, with a simulated network, clock and disk. The same command and seed give the same report on any machine.',
     )
-    .argument('[scenario]', 'what is run')
+    .addArgument(scenarioArgument())
     .option('--json', 'the report as JSON on stdout')
     .option('--out <folder>', 'write report.json and report.html there')
     .option('--watch', 'a page in the browser that shows the simulation while it runs')
@@ -77,6 +89,9 @@ export function simulateCommand(exit: (code: number) => void): Command {
     .addHelpText(
       'after',
       `
+Scenarios:
+${SCENARIOS.map(([name, question]) => `  ${name.padEnd(11)}${question}`).join('\n')}
+
 Examples:
   kad simulate lookup --peers 10000
   kad simulate churn --peers 2000 --hours 24 --session 60m --values 2000 --out report/
@@ -87,6 +102,13 @@ Examples:
     .action(async (scenario: string | undefined, options: SimulateOptions) => {
       exit(await simulate(scenario, options))
     })
+}
+
+/** It knows the names for completions; which are right, the simulator says, with what may have been meant. */
+function scenarioArgument(): Argument {
+  return new Argument('[scenario]', 'what is run')
+    .choices(SCENARIOS.map(([name]) => name))
+    .argParser((name) => name)
 }
 
 async function simulate(scenario: string | undefined, options: SimulateOptions): Promise<number> {

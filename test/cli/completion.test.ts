@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -46,6 +46,7 @@ describe('the completion of', () => {
     expect(inBash('kad', 'daemon', '--mode', '=', 's')).toEqual(['server'])
     expect(inBash('kad', 'completion', 'f')).toEqual(['fish'])
     expect(inBash('kad', 'help', 'stat')).toEqual(['status'])
+    expect(inBash('kad', 'simulate', 'pa')).toEqual(['partition'])
     // What stands for a key is nobody's to know, and no command either.
     expect(inBash('kad', 'get', 'p')).toEqual([])
     expect(inBash('kad', 'get', 'put', '--qu')).toEqual(['--quorum'])
@@ -56,6 +57,17 @@ describe('the completion of', () => {
     expect(inBash('kad', 'daemon', '--data', folder.slice(0, -1))).toContain(folder)
   })
 
+  it('zsh completes commands, options and their values', ({ skip }) => {
+    if (!isHere('zsh')) return skip('zsh is not installed')
+    expect(inZsh('kad da')).toEqual(['daemon', 'dashboard'])
+    expect(inZsh('kad config ')).toEqual(['help', 'show'])
+    expect(inZsh('kad config show --co')).toEqual(['--config'])
+    expect(inZsh('kad daemon --mode ')).toEqual(['auto', 'client', 'server'])
+    expect(inZsh('kad completion f')).toEqual(['fish'])
+    expect(inZsh('kad simulate chu')).toEqual(['churn'])
+    expect(inZsh('kad get p')).toEqual([])
+  })
+
   it('fish completes commands, options and their values', ({ skip }) => {
     if (!isHere('fish')) return skip('fish is not installed')
     expect(inFish('kad da')).toEqual(['daemon', 'dashboard'])
@@ -63,6 +75,7 @@ describe('the completion of', () => {
     expect(inFish('kad config show --co')).toEqual(['--config'])
     expect(inFish('kad daemon --mode ')).toEqual(['auto', 'client', 'server'])
     expect(inFish('kad completion z')).toEqual(['zsh'])
+    expect(inFish('kad simulate so')).toEqual(['soak'])
     expect(inFish('kad get p')).toEqual([])
   })
 })
@@ -84,6 +97,44 @@ function inBash(...words: readonly string[]): string[] {
   const { stdout, stderr } = spawnSync('bash', given, { encoding: 'utf8' })
   expect(stderr).toBe('')
   return stdout.split('\n').filter((line) => line !== '')
+}
+
+/**
+ * What zsh offers for a line. Its completion works at a prompt only: one is made on a terminal of zsh's own, and what would be
+ * shown there goes to a file.
+ */
+function inZsh(line: string): string[] {
+  const offers = join(folder, 'offers')
+  writeFileSync(offers, '')
+  const prompt = join(folder, 'prompt.zsh')
+  writeFileSync(
+    prompt,
+    `PS1='READY> '; autoload -U compinit; compinit -D
+source ${fileOf('zsh')}
+compadd() {
+  if [[ " \${@[1,(i)(-|--)]} " != *" -"(O|A|D)" "* ]]; then
+    local -a hits
+    builtin compadd -A hits "$@"
+    print -rl -- $hits >> ${offers}
+  fi
+  builtin compadd "$@"
+}
+`,
+  )
+  const program = `zmodload zsh/zpty
+zpty shell zsh -f -i
+zpty -w shell "source $1"
+zpty -r shell seen '*READY> *'
+zpty -w -n shell "$2"$'\\t\\025'
+zpty -w shell exit
+while zpty -r shell; do :; done`
+  const { stderr } = spawnSync('zsh', ['-f', '-c', program, 'zsh', prompt, line], {
+    encoding: 'utf8',
+    env: { PATH: process.env.PATH, HOME: folder, TERM: 'xterm' },
+  })
+  expect(stderr).toBe('')
+  const lines = readFileSync(offers, 'utf8').split('\n')
+  return [...new Set(lines)].filter((offer) => offer !== '').sort()
 }
 
 /** What fish offers for a line. */

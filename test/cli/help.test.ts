@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { describe, expect, it } from 'vitest'
+import { SCENARIOS } from '../../simulations/scenarios.ts'
 import { createProgram, withoutHelpOfNothing } from '../../src/cli/main.ts'
 
 const program = createProgram(() => {})
@@ -28,6 +29,12 @@ describe('the help of', () => {
     expect(faultsOf('kad gett x')).toEqual(['no command: kad gett x'])
     expect(faultsOf('date | kad put clock --til 1h')).toEqual(['kad put has no --til'])
     expect(faultsOf('date | kad put clock --ttl 1h')).toEqual([])
+  })
+
+  it('kad simulate names every scenario', () => {
+    const simulate = program.commands.find((command) => command.name() === 'simulate')
+    const names = SCENARIOS.map(({ name }) => name)
+    expect(simulate?.registeredArguments[0]?.argChoices).toEqual(names)
   })
 
   it('kad names the commands and the exit codes', () => {
