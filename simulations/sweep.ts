@@ -84,8 +84,10 @@ export async function runSweep(init: SweepInit, hooks: SweepHooks = {}): Promise
 /** The grid as a table: a line for each point, a column for each figure that differs between points. */
 export function renderSweep({ points, seeds }: SweepResult): string {
   const names = Object.keys(points[0]?.figures ?? {})
+  // What is the same at every point says nothing of what was varied; a single point is compared with none.
   const varying = names.filter(
-    (name) => new Set(points.map(({ figures }) => figures[name]?.mean)).size > 1,
+    (name) =>
+      points.length === 1 || new Set(points.map(({ figures }) => figures[name]?.mean)).size > 1,
   )
   const axes = Object.keys(points[0]?.options ?? {})
   const rows = [
@@ -103,9 +105,11 @@ export function renderSweep({ points, seeds }: SweepResult): string {
       .join('  ')
       .trimEnd(),
   )
-  return [...lines, '', `means of ${seeds} seeds, ± half of the 95 % confidence interval`].join(
-    '\n',
-  )
+  const legend =
+    seeds === 1
+      ? 'one seed each'
+      : `means of ${seeds} seeds, ± half of the 95 % confidence interval`
+  return [...lines, '', legend].join('\n')
 }
 
 function cellOf(figure: SweepPoint['figures'][string] | undefined): string {

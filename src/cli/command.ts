@@ -27,15 +27,20 @@ export interface CommandContext {
 }
 
 /** Adds the options that all commands share. */
-export function withCommonOptions(command: Command, options: { bootstrap: boolean }): Command {
+export function withCommonOptions(
+  command: Command,
+  options: { readonly bootstrap: boolean; readonly streams?: boolean },
+): Command {
+  const documents = options.streams === true ? 'one JSON document on each line' : JSON_HELP
   command
-    .option('--json', 'one JSON document on stdout')
+    .option('--json', documents)
     .addOption(
-      new Option('--api <address>', "the daemon's API: a unix path or host:port").env(
-        'KADMIUM_API',
-      ),
+      new Option(
+        '--api <address>',
+        "the daemon's API: a unix path (default: kad.sock in the data directory), or host:port with the token in KADMIUM_TOKEN",
+      ).env('KADMIUM_API'),
     )
-    .option('--timeout <duration>', 'longest time for the whole command', parseSpan)
+    .option('--timeout <duration>', 'longest time for the whole command, such as 10s', parseSpan)
   if (options.bootstrap) {
     command
       .option(
@@ -47,6 +52,8 @@ export function withCommonOptions(command: Command, options: { bootstrap: boolea
   }
   return command
 }
+
+const JSON_HELP = 'one JSON document on stdout'
 
 /** Runs a command's work on the peer that its options choose, and cleans up whatever comes of it. */
 export async function runOnPeer(

@@ -33,7 +33,7 @@ export function lookupCommand(exit: (code: number) => void): Command {
         }),
       )
     })
-  return withCommonOptions(command, { bootstrap: true })
+  return withCommonOptions(command, { bootstrap: true, streams: true })
 }
 
 function isPeerId(text: string): boolean {

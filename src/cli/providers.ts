@@ -61,7 +61,7 @@ export function providersCommand(exit: (code: number) => void): Command {
         }),
       )
     })
-  return withCommonOptions(command, { bootstrap: true })
+  return withCommonOptions(command, { bootstrap: true, streams: true })
 }
 
 /** `kad find`. */

@@ -21,14 +21,18 @@ export function putCommand(exit: (code: number) => void): Command {
   const command = new Command('put')
     .summary('store a value')
     .description(
-      'Stores a value at the peers closest to its key. A bare word as the key means /kv/<word>. Without a value and --file it is read from stdin.',
+      'Stores a value, of at most 64 KiB, at the peers closest to its key. A bare word as the key means /kv/<word>. Without a value and --file it is read from stdin.',
     )
     .argument('[key]', 'the key; none with --immutable, whose key is the digest of the value')
     .argument('[value]', 'the value as text')
     .option('--file <path>', 'take the value from a file')
     .option('--immutable', 'found under its own digest, /sha256/<digest>')
     .option('--mutable', 'signed by this peer, which alone may change it')
-    .option('--ttl <duration>', 'how long it shall live', parseSpan)
+    .option(
+      '--ttl <duration>',
+      'how long it shall live, such as 2h (default: as long as it is published)',
+      parseSpan,
+    )
     .option('--quorum <n>', 'holders that must acknowledge', parseWhole(1))
     .option(
       '--if-sequence <n>',

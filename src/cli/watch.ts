@@ -31,7 +31,7 @@ Examples:
     .action(async (key: string, options: WatchOptions) => {
       exit(await watch(key, options))
     })
-  return withCommonOptions(command, { bootstrap: true })
+  return withCommonOptions(command, { bootstrap: true, streams: true })
 }
 
 function watch(key: string, options: WatchOptions): Promise<number> {

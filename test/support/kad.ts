@@ -16,8 +16,12 @@ export interface Ran {
 }
 
 /** Runs one `kad` command to its end. */
-export async function kad(args: readonly string[], stdin?: Uint8Array): Promise<Ran> {
-  const child = spawnKad(args)
+export async function kad(
+  args: readonly string[],
+  stdin?: Uint8Array,
+  environment: NodeJS.ProcessEnv = {},
+): Promise<Ran> {
+  const child = spawnKad(args, environment)
   child.stdin.end(stdin ?? new Uint8Array(0))
   const stdout: Buffer[] = []
   const stderr: Buffer[] = []
@@ -32,8 +36,11 @@ export async function kad(args: readonly string[], stdin?: Uint8Array): Promise<
 }
 
 /** Starts one `kad` command. */
-export function spawnKad(args: readonly string[]): ChildProcessWithoutNullStreams {
-  return spawn(process.execPath, [KAD, ...args], { env: cleanEnvironment() })
+export function spawnKad(
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv = {},
+): ChildProcessWithoutNullStreams {
+  return spawn(process.execPath, [KAD, ...args], { env: { ...cleanEnvironment(), ...environment } })
 }
 
 /** A daemon in a process of its own. */
