@@ -8,7 +8,14 @@ export type { Contact } from './core/contact.ts'
 export { type ErrorCode, KadmiumError } from './core/errors.ts'
 export type { DhtEvent, OperationKind } from './core/events.ts'
 export type { Key } from './core/key.ts'
-export type { RpcFailure, RpcRequest, RpcResponse, RpcType, WatchCursor } from './core/message.ts'
+export type {
+  Hearing,
+  RpcFailure,
+  RpcRequest,
+  RpcResponse,
+  RpcType,
+  WatchCursor,
+} from './core/message.ts'
 export type { Mode, NodeOptions } from './core/options.ts'
 export type {
   Instant,

@@ -25,8 +25,11 @@ describe('a peer behind an API', () => {
 
   it('that wants a token says which, and where it stands', async () => {
     const { address } = await servers.serve(new FakePeer(), { token: 's3cret' })
-    await expect(new RemotePeer(address, { token: 'other' }).status()).rejects.toThrow(
+    await expect(new RemotePeer(address).status()).rejects.toThrow(
       /wants its token: set KADMIUM_TOKEN to the contents of the file 'token'/,
+    )
+    await expect(new RemotePeer(address, { token: 'other' }).status()).rejects.toThrow(
+      /does not take this token: set KADMIUM_TOKEN to the contents of the file 'token'/,
     )
     const allowed = new RemotePeer(address, { token: 's3cret' })
     expect(await allowed.status()).toMatchObject({ mode: 'server' })
