@@ -32,6 +32,7 @@ export async function startChildDaemon(init: {
   for (const address of bootstrap) args.push('--bootstrap', address)
   const child = spawn(process.execPath, [process.argv[1] ?? '', ...args, '--log-level', 'warn'], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    env: withoutSettings(process.env),
   })
   const ready = await firstLine(child, name)
   const { id, addresses, apis } = JSON.parse(ready) as ReadyLine // our own daemon's
@@ -79,4 +80,10 @@ function firstLine(child: ChildProcess, name: string): Promise<string> {
       resolve(line)
     })
   })
+}
+
+/** What the user has set is for a daemon of theirs: `KADMIUM_API` would have them all serve at one address. */
+function withoutSettings(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const kept = Object.entries(environment).filter(([name]) => !name.startsWith('KADMIUM_'))
+  return Object.fromEntries(kept)
 }
