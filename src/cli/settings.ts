@@ -26,12 +26,15 @@ export function withSettingOptions(command: Command): Command {
       'where to listen (repeatable; default /ip4/0.0.0.0/tcp/4701)',
       collect,
     )
-    .option('--bootstrap <multiaddr>', 'a peer to join through (repeatable)', collect)
+    .option('--bootstrap <multiaddr>', 'a peer to join through, /dnsaddr too (repeatable)', collect)
     .option(
       '--data <dir>',
       'the data directory (default: $KADMIUM_HOME or the platform’s own place)',
     )
-    .option('--api <host:port>', 'serve the API over TCP too; the unix socket is always there')
+    .option(
+      '--api <address>',
+      'serve the API at host:port too, or at a further unix path; kad.sock in the data directory is always there',
+    )
     .addOption(
       new Option('--mode <mode>', 'answer others or only ask').choices([
         'server',
