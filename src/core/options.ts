@@ -36,7 +36,10 @@ export interface NodeOptions {
   readonly operationTimeoutMs: number
   /** A bucket is refreshed when no lookup touched its range for so long. ms, 1 min-24 h. Default: 1 h. Source: Kademlia. */
   readonly refreshIntervalMs: number
-  /** Held records are replicated so often. ms, 1 min-24 h; 0 switches it off. Default: 1 h. Source: Kademlia, 2.5. */
+  /**
+   * Held records are replicated so often. ms, 1 min-24 h; 0 switches it off, and newcomers are handed nothing either.
+   * Default: 1 h. Source: Kademlia, 2.5.
+   */
   readonly replicateIntervalMs: number
   /** Owned records are republished so often. ms, 1 min-48 h; 0 switches it off. Default: 22 h. Source: Amino. */
   readonly republishIntervalMs: number

@@ -23,7 +23,8 @@ export interface PushResult {
 export class PushItems implements Operation<PushResult> {
   readonly #timing: RequestTiming
   readonly #deadline: Instant
-  readonly #queue: Push[]
+  /** What each peer still has to be sent, first come first. */
+  readonly #queues = new Map<Contact, Push[]>()
   readonly #underWay = new Map<Contact, number>()
   readonly #gone = new Set<Contact>()
   #underWayTotal = 0
@@ -34,7 +35,13 @@ export class PushItems implements Operation<PushResult> {
   constructor(init: { pushes: readonly Push[]; timing: RequestTiming; deadline: Instant }) {
     this.#timing = init.timing
     this.#deadline = init.deadline
-    this.#queue = [...init.pushes]
+    for (const push of init.pushes) {
+      const queue = this.#queues.get(push.to)
+      if (queue === undefined) this.#queues.set(push.to, [push])
+      else queue.push(push)
+    }
+    // Taken from the end: that moves nothing.
+    for (const queue of this.#queues.values()) queue.reverse()
   }
 
   next(now: Instant): Step<PushResult> {
@@ -68,18 +75,21 @@ export class PushItems implements Operation<PushResult> {
   }
 
   #dequeue(): Push | undefined {
-    const index = this.#queue.findIndex(
-      ({ to }) =>
-        !this.#gone.has(to) && (this.#underWay.get(to) ?? 0) < REPLICATE_REQUESTS_PER_PEER_MAX,
-    )
-    return index < 0 ? undefined : this.#queue.splice(index, 1)[0]
+    for (const [to, queue] of this.#queues) {
+      if (this.#gone.has(to)) continue
+      if ((this.#underWay.get(to) ?? 0) >= REPLICATE_REQUESTS_PER_PEER_MAX) continue
+      const push = queue.pop()
+      if (queue.length === 0) this.#queues.delete(to)
+      return push
+    }
+    return undefined
   }
 
   #end(): Step<PushResult> {
     this.#result = {
       acknowledged: this.#acknowledged,
       failed: this.#failed + this.#underWayTotal,
-      unsent: this.#queue.length,
+      unsent: [...this.#queues.values()].reduce((sum, { length }) => sum + length, 0),
     }
     return { type: 'done', result: this.#result }
   }

@@ -38,7 +38,9 @@ export interface HandOverInit {
 
 /**
  * Hands records to newcomers. One that is now among the k closest of a key gets its record from one peer only: the one
- * closest to the key of those that were there before (Kademlia, section 2.5).
+ * closest to the key of those that were there before (Kademlia, section 2.5: a node transfers a pair only if its own id is
+ * closer to the key than the ids of the other nodes). Whom a peer meets while it joins was there before it, and is no
+ * newcomer: else who starts again would send all that it holds to all who hold it.
  */
 export class HandOver implements Duty {
   readonly name = 'hand-over'
@@ -46,14 +48,27 @@ export class HandOver implements Duty {
   /** At most `NEWCOMERS_MAX`. */
   readonly #newcomers: Contact[] = []
   #dueAt: Instant = Number.POSITIVE_INFINITY
+  /** Whether this peer is the one that comes, and not those it meets. */
+  #isComing = false
 
   constructor(init: HandOverInit) {
     this.#init = init
   }
 
+  /** This peer is about to join a network that others make up. */
+  comes(): void {
+    this.#isComing = true
+  }
+
+  /** It has joined, or tried to. */
+  hasCome(): void {
+    this.#isComing = false
+  }
+
   /** A contact has entered the table. */
   joined(contact: Contact): void {
-    const { records, isServer, ports } = this.#init
+    const { records, isServer, ports, options } = this.#init
+    if (this.#isComing || options.replicateIntervalMs === 0) return
     if (records.size === 0 || !isServer() || this.#newcomers.length >= NEWCOMERS_MAX) return
     if (this.#newcomers.length === 0) this.#dueAt = ports.clock.now() + GATHER_MS
     this.#newcomers.push(contact)

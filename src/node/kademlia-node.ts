@@ -167,6 +167,7 @@ export class KademliaNode {
   /** Reads records, providers and contacts from the storage. Before `start`. Returns what was read and what had to be dropped. */
   async load(): Promise<Loaded> {
     const loaded = await this.#persistence.load()
+    if (loaded.contacts > 0) this.#handOver.comes()
     await this.#replication.load()
     return loaded
   }
@@ -202,7 +203,8 @@ export class KademliaNode {
    * farther away than the own neighbourhood. Without any answer `answered` is 0; that is no error, try again later.
    */
   join(seeds: readonly Contact[], given: OperationOptions = {}): Promise<JoinResult> {
-    return this.#bootstrap.join(seeds, given)
+    if (this.table.size === 0) this.#handOver.comes()
+    return this.#bootstrap.join(seeds, given).finally(() => this.#handOver.hasCome())
   }
 
   /** A peer known to answer requests showed up; `contact` bears its own word on its addresses. */

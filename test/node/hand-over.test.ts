@@ -1,0 +1,101 @@
+import { describe, expect, it } from 'vitest'
+import type { NodeOptions } from '../../src/core/options.ts'
+import { at, holders, ids, trueClosest } from '../support/holders.ts'
+import { sha256Key } from '../support/values.ts'
+import { VirtualNetwork, type VirtualPeer } from '../support/virtual-network.ts'
+
+const K = 5
+
+function bytes(text: string): Uint8Array {
+  return new TextEncoder().encode(text)
+}
+
+/** Peers and values that nobody publishes again. */
+async function filled(
+  count: number,
+  values: number,
+  options: Partial<NodeOptions> = {},
+): Promise<{ network: VirtualNetwork; peers: VirtualPeer[]; keys: Uint8Array[] }> {
+  const network = new VirtualNetwork()
+  const peers = await network.spawnMany(count, { k: K, ...options })
+  const keys: Uint8Array[] = []
+  for (let i = 0; i < values; i++) {
+    const value = bytes(`value ${i}`)
+    keys.push(sha256Key(value))
+    await network.clock.until(at(peers, 0).node.put(sha256Key(value), value, { keep: false }))
+  }
+  await network.clock.pass(10_000)
+  network.delivered.clear()
+  return { network, peers, keys }
+}
+
+function puts(network: VirtualNetwork): number {
+  return network.delivered.get('put-value') ?? 0
+}
+
+describe('a peer that starts again with what it held', () => {
+  it('hands it to nobody: whom it meets was there before it', async () => {
+    const { network, peers } = await filled(25, 60)
+    const before = at(peers, 7)
+    expect(before.node.records.size).toBeGreaterThan(5)
+    network.kill('peer-7')
+    await network.clock.pass(20_000)
+    const again = await network.spawn('peer-7', { k: K }, before.storage)
+    expect(again.node.records.size).toBe(before.node.records.size)
+    await network.clock.until(again.node.join(again.node.savedContacts()))
+    await network.clock.pass(60_000)
+    expect(again.node.table.size).toBeGreaterThan(K)
+    expect(puts(network)).toBe(0)
+  })
+
+  it('hands it to those that come after it, as any other peer', async () => {
+    const { network, peers, keys } = await filled(25, 60)
+    const before = at(peers, 7)
+    network.kill('peer-7')
+    const again = await network.spawn('peer-7', { k: K }, before.storage)
+    await network.clock.until(again.node.join(again.node.savedContacts()))
+    // It alone has them now: nobody else could hand them over.
+    for (const [name, { node }] of network.peers) {
+      if (name !== 'peer-7') for (const key of keys) node.records.remove(key)
+    }
+    for (let i = 0; i < 12; i++) {
+      const joined = await network.spawn(`newcomer-${i}`, { k: K })
+      await network.clock.until(joined.node.join([at(peers, 3).node.self]))
+    }
+    await network.clock.pass(60_000)
+    const due = keys.filter((key) => {
+      const closest = ids(trueClosest(network, key, K))
+      return closest[0] === 'peer-7' && closest.some((id) => id.startsWith('newcomer'))
+    })
+    expect(due.length).toBeGreaterThan(0)
+    for (const key of due) {
+      const newcomers = ids(trueClosest(network, key, K)).filter((id) => id.startsWith('newcomer'))
+      for (const id of newcomers) expect(holders(network, key)).toContain(id)
+    }
+  })
+})
+
+describe('a peer that was first, and alone', () => {
+  it('hands what it holds to those that come', async () => {
+    const network = new VirtualNetwork()
+    const first = await network.spawn('first', { k: K })
+    const key = sha256Key(bytes('early'))
+    await network.clock.until(first.node.put(key, bytes('early')))
+    for (const name of ['second', 'third']) {
+      const { node } = await network.spawn(name, { k: K })
+      await network.clock.until(node.join([first.node.self]))
+    }
+    await network.clock.pass(10_000)
+    expect(holders(network, key)).toEqual(['first', 'second', 'third'])
+  })
+})
+
+describe('without replication', () => {
+  it('a newcomer is handed nothing', async () => {
+    const { network, peers } = await filled(25, 40, { replicateIntervalMs: 0 })
+    const joined = await network.spawn('newcomer', { k: K })
+    await network.clock.until(joined.node.join([at(peers, 2).node.self]))
+    await network.clock.pass(60_000)
+    expect(joined.node.records.size).toBe(0)
+  })
+})
