@@ -78,6 +78,17 @@ export class ProviderStore {
     return { type: 'stored', write }
   }
 
+  /** Forgets a provider of a key; returns the write that forgets it on the disk. */
+  remove(key: Uint8Array, id: string): StorageWrite[] {
+    const entry = this.#keys?.get(toHex(key))
+    const stored = entry?.providers.get(id)
+    if (entry === undefined || stored === undefined) return []
+    entry.providers.delete(id)
+    this.#providers -= 1
+    if (entry.providers.size === 0) this.#keys?.delete(toHex(key))
+    return [deleteStoredProvider(key, stored)]
+  }
+
   /**
    * Takes in what the storage holds; who was heard of meanwhile stands. Returns the writes that delete what was malformed,
    * over, or beyond the bounds.

@@ -48,8 +48,8 @@ export class Publications {
     return [{ key: storageKey(publication), value: undefined }]
   }
 
-  has(kind: Publication['kind'], key: Uint8Array): boolean {
-    return this.#byId?.has(idOf(kind, key)) ?? false
+  get(kind: Publication['kind'], key: Uint8Array): Publication | undefined {
+    return this.#byId?.get(idOf(kind, key))
   }
 
   /** All from `from` on, in order of the keyspace. */

@@ -116,13 +116,14 @@ export class KademliaNode {
       timing,
       table: this.table,
       records: this.records,
+      providers: this.providerRecords,
       runner: this.#runner,
     }
     this.#lookups = new Lookups(parts)
-    const catchUp = (key: Uint8Array): void => void this.#values.catchUp(key)
+    const catchUp = (key: Uint8Array): Promise<void> => this.#values.catchUp(key)
     this.#replication = new Replication({ ...parts, lookups: this.#lookups, catchUp })
     this.#handOver = new HandOver(parts)
-    this.#server = new Server({ ...parts, providers: this.providerRecords })
+    this.#server = new Server(parts)
     const stored = { ...parts, lookups: this.#lookups, replication: this.#replication }
     this.#values = new Values(stored)
     this.#providers = new Providers({ ...stored, store: this.providerRecords })
@@ -362,7 +363,11 @@ export class KademliaNode {
       this.#handOver,
       ...this.#replication.duties,
       new RetryDuty({ table: this.table, ask: (contact) => this.#membership.retry(contact) }),
-      new ExpiryDuty(this.#ports, this.records, this.providerRecords),
+      new ExpiryDuty(this.#ports, {
+        records: this.records,
+        providers: this.providerRecords,
+        publications: this.#replication.publications,
+      }),
       this.#saving,
     ]
   }

@@ -2,6 +2,7 @@ import type { Contact } from '../core/contact.ts'
 import { compareDistance, type Key } from '../core/key.ts'
 import type { Instant, Ports, StorageWrite } from '../core/ports.ts'
 import type { ProviderStore } from '../core/provider-store.ts'
+import type { Publications } from '../core/publications.ts'
 import type { RecordStore } from '../core/record-store.ts'
 import { decodeStoredContact, encodeStoredContact } from '../core/stored-contact-codec.ts'
 import { PROVIDER_STORAGE_PREFIX } from '../core/stored-provider-codec.ts'
@@ -133,17 +134,22 @@ export class SaveContactsDuty implements Duty {
   }
 }
 
-/** Removes records and providers whose life has ended, at the time the stores name. */
+/** Removes records and providers whose life has ended, at the time the stores name; and what was published of them. */
 export class ExpiryDuty implements Duty {
   readonly name = 'expiry'
   readonly #ports: Ports
   readonly #records: RecordStore
   readonly #providers: ProviderStore
+  readonly #publications: Publications
 
-  constructor(ports: Ports, records: RecordStore, providers: ProviderStore) {
+  constructor(
+    ports: Ports,
+    stores: { records: RecordStore; providers: ProviderStore; publications: Publications },
+  ) {
     this.#ports = ports
-    this.#records = records
-    this.#providers = providers
+    this.#records = stores.records
+    this.#providers = stores.providers
+    this.#publications = stores.publications
   }
 
   nextDueAt(now: Instant): Instant {
@@ -159,6 +165,7 @@ export class ExpiryDuty implements Duty {
     const { removed, write } = this.#records.sweep(clock.wallClock(), SWEEP_MAX)
     write.push(...this.#providers.sweep(clock.wallClock(), SWEEP_MAX))
     for (const { record } of removed) {
+      write.push(...this.#publications.remove('value', record.key)) // nothing is left to publish
       observer?.observe({ type: 'record-removed', at: now, key: record.key, reason: 'expired' })
     }
     if (write.length === 0) return Promise.resolve()

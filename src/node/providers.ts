@@ -95,7 +95,9 @@ export class Providers {
 
   /** No longer announces it. What others know of it ends by itself, within 48 hours. */
   unprovide(key: Uint8Array): void {
-    this.#write(this.#init.replication.publications.remove('provider', key))
+    const { replication, store, self } = this.#init
+    const write = replication.publications.remove('provider', key)
+    this.#write([...write, ...store.remove(key, self().id)])
   }
 
   /** See `KademliaNode.findProviders`. */

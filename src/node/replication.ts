@@ -4,6 +4,7 @@ import { REPLICATE_RECORDS_MAX } from '../core/limits.ts'
 import type { RpcRequest } from '../core/message.ts'
 import type { NodeOptions } from '../core/options.ts'
 import type { Instant, Ports, StorageWrite, UnixMs } from '../core/ports.ts'
+import type { ProviderStore } from '../core/provider-store.ts'
 import { PUBLICATIONS_PREFIX, type Publication, Publications } from '../core/publications.ts'
 import type { RecordStore } from '../core/record-store.ts'
 import {
@@ -26,10 +27,11 @@ export interface ReplicationInit {
   readonly options: NodeOptions
   readonly ports: Ports
   readonly records: RecordStore
+  readonly providers: ProviderStore
   readonly runner: OperationRunner
   readonly lookups: Lookups
-  /** Brings the own copy of a key up to date, for others hold a newer one. */
-  readonly catchUp: (key: Uint8Array) => void
+  /** Brings the own copy of a key up to date, for others hold a newer one; never rejects. */
+  readonly catchUp: (key: Uint8Array) => Promise<void>
 }
 
 const CURSOR_KEYS = {
@@ -39,6 +41,9 @@ const CURSOR_KEYS = {
 
 /** Sweeps in an interval: how soon after a thing has fallen due it is found. Each looks only for what is due. */
 const SWEEPS_PER_INTERVAL = 8
+
+/** Keys that a region's run reads anew at once: callers' own operations come first. */
+const CATCH_UPS_AT_ONCE = 8
 
 /**
  * Keeps values alive while peers come and go: what this peer holds for others is stored again at the k closest every
@@ -88,6 +93,7 @@ export class Replication {
       const dropped = this.publications.load(page, (key) => keyFromDigest(hash(key)))
       if (dropped.length > 0) this.#write(dropped)
     }
+    this.#write(this.#forgetEnded())
     for (const [key, cursor] of await storage.load(new TextEncoder().encode('m/re'))) {
       if (compareKeys(key, CURSOR_KEYS.replicate) === 0) this.#replicate.resume(cursor)
       if (compareKeys(key, CURSOR_KEYS.republish) === 0) this.#republish.resume(cursor)
@@ -105,10 +111,20 @@ export class Replication {
     return this.publications.set({ kind, key, target, publishedAt, endsAt })
   }
 
+  /** Values published whose record ended while this peer was down. */
+  #forgetEnded(): StorageWrite[] {
+    const { records, ports } = this.#init
+    const now = ports.clock.wallClock()
+    const ended = [...this.publications.range()].filter(
+      ({ kind, key }) => kind === 'value' && records.get(key, now)?.origin !== 'owner',
+    )
+    return ended.flatMap(({ kind, key }) => this.publications.remove(kind, key))
+  }
+
   /** Whether a held record is due: a replica that nobody has stored here within the interval. */
   #isDue({ origin, receivedAt, expiresAt }: Held, now: UnixMs): boolean {
     if (origin === 'cached' || expiresAt <= now) return false
-    return receivedAt + this.#init.options.replicateIntervalMs <= now
+    return isOver(receivedAt, this.#init.options.replicateIntervalMs, now)
   }
 
   #firstHeldDue(from: Key | undefined): Key | undefined {
@@ -126,14 +142,12 @@ export class Replication {
     for (const { item, acknowledged, wanted, selfIsNear, isOutdated } of result.items) {
       const { request, target } = item
       if (request.type !== 'put-value' || records.get(request.key, now) === undefined) continue
-      if (isOutdated) {
-        this.#overtaken(request.key, selfIsNear)
-        continue
-      }
+      if (isOutdated) continue // see #catchUp
       // Whoever is no longer one of the k closest, and has seen k others take the value over, is done with it.
       if (!selfIsNear && wanted >= options.k && acknowledged >= wanted) this.#release(request.key)
       else records.put({ record: request.record, target, origin: 'replica', now }) // as if it had arrived
     }
+    await this.#catchUp(result)
     return covered(result, first)
   }
 
@@ -183,14 +197,18 @@ export class Replication {
   }
 
   /**
-   * Others hold a newer value. An owner must learn of it wherever he stands: he would publish the old one again when theirs
-   * has ended, which for a tombstone would bring back what was deleted.
+   * Reads anew what others refused as outdated. An owner must learn of the newer value wherever he stands: he would publish
+   * the old one again when theirs has ended, which for a tombstone would bring back what was deleted. And nobody gives up a
+   * copy because one peer says that there is a newer one: it could be the last.
    */
-  #overtaken(key: Uint8Array, selfIsNear: boolean): void {
-    const { records, ports, catchUp } = this.#init
-    const isOwner = records.get(key, ports.clock.wallClock())?.origin === 'owner'
-    if (selfIsNear || isOwner) catchUp(key)
-    else this.#release(key)
+  async #catchUp({ items }: RegionResult): Promise<void> {
+    const outdated = items.filter(({ isOutdated }) => isOutdated)
+    const keys = outdated.flatMap(({ item: { request } }) =>
+      request.type === 'put-value' ? [request.key] : [],
+    )
+    for (let i = 0; i < keys.length; i += CATCH_UPS_AT_ONCE) {
+      await Promise.all(keys.slice(i, i + CATCH_UPS_AT_ONCE).map(this.#init.catchUp))
+    }
   }
 
   #release(key: Uint8Array): void {
@@ -212,7 +230,7 @@ export class Replication {
     if (endsAt !== undefined && endsAt <= now) return false
     // One sweep early, so that it is repeated once an interval at least.
     const { republishIntervalMs } = this.#init.options
-    return publishedAt + republishIntervalMs * (1 - 1 / SWEEPS_PER_INTERVAL) <= now
+    return isOver(publishedAt, republishIntervalMs * (1 - 1 / SWEEPS_PER_INTERVAL), now)
   }
 
   async #republishRegion(first: Key): Promise<Region | undefined> {
@@ -233,20 +251,23 @@ export class Replication {
     }
     const result = await this.#run(first, take, { selfHolds: this.#init.isServer() })
     if (result === undefined) return undefined
-    for (const { item, isOutdated, selfIsNear } of result.items) {
-      const { request } = item
-      if (isOutdated && request.type === 'put-value') this.#overtaken(request.key, selfIsNear)
-    }
+    // What was taken back or published anew meanwhile stands.
+    const still = taken.filter((one) => this.publications.get(one.kind, one.key) === one)
     this.#write(
-      taken.map((publication) => this.publications.set({ ...publication, publishedAt: now })),
+      still.map((publication) => this.publications.set({ ...publication, publishedAt: now })),
     )
+    await this.#catchUp(result)
     return covered(result, first)
   }
 
   /** What publishes it again; `undefined` and forgotten, if this peer no longer holds it. */
   #requestOf({ kind, key, target, endsAt }: Publication, now: UnixMs): RpcRequest | undefined {
-    const { records, options, self } = this.#init
-    if (kind === 'provider') return { type: 'add-provider', key, target, providers: [self()] }
+    const { records, providers, options, self, isServer } = this.#init
+    if (kind === 'provider') {
+      const admission = isServer() ? providers.add(key, target, self(), now) : undefined
+      if (admission?.type === 'stored') this.#write(admission.write)
+      return { type: 'add-provider', key, target, providers: [self()] }
+    }
     const held = records.get(key, now)
     if (held === undefined || held.origin !== 'owner') {
       this.#write(this.publications.remove(kind, key))
@@ -302,6 +323,11 @@ export class Replication {
 }
 
 type Held = NonNullable<ReturnType<RecordStore['get']>>
+
+/** Whether an interval since a moment is over; one of the future is long past: the clock went back since. */
+function isOver(since: UnixMs, intervalMs: number, now: UnixMs): boolean {
+  return since + intervalMs <= now || since > now
+}
 
 /** The point of the first that is wanted. */
 function firstOf<Item extends { target: Key }>(

@@ -145,6 +145,8 @@ export class Values {
       hasFailed: (end) => this.#lacksQuorum(end),
     })
     await this.#settle(claim)
+    // Others hold a newer value: the own copy must not stand beside it until the next replication.
+    if (keepsFirst && outcome.failed.some(isStale)) void this.catchUp(key)
     const result = this.#putResult(key, outcome, clock.now() - startedAt)
     if (given.keep !== false && !keepsFirst) await this.#keep(record, target, given)
     return result
@@ -261,7 +263,7 @@ export class Values {
       return { key, stored, failed, target, quorum: 1, hops, requests, durationMs }
     }
     if (this.#lacksQuorum(outcome)) {
-      const stale = failed.find(({ failure }) => failure.reason?.startsWith('stale: '))
+      const stale = failed.find(isStale)
       if (stale !== undefined) throw staleWrite(describe(stale), stale.failure.heldVersion)
       const details = { stored: stored.length, quorum, target, failed: failed.length }
       if (outcome.target === 0) throw noPeers(outcome.requests)
@@ -375,6 +377,10 @@ export class Values {
     const { observer, clock } = this.#init.ports
     observer?.observe({ type: 'record-stored', at: clock.now(), key, origin })
   }
+}
+
+function isStale({ failure }: StoreFailure): boolean {
+  return failure.reason?.startsWith('stale: ') === true
 }
 
 /** Whether nobody could be asked, so that nothing is known of the key. */

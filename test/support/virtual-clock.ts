@@ -7,6 +7,8 @@ const EPOCH_MS = 1_800_000_000_000
 export class VirtualClock implements Clock {
   #now = 0
   #order = 0
+  /** How far the wall clock is ahead of what passed. */
+  aheadMs = 0
   readonly #pending: { at: number; order: number; fire: () => void }[] = []
 
   now(): number {
@@ -14,7 +16,7 @@ export class VirtualClock implements Clock {
   }
 
   wallClock(): number {
-    return EPOCH_MS + this.#now
+    return EPOCH_MS + this.#now + this.aheadMs
   }
 
   /** Alarms set and not yet gone off. */
