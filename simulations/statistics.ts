@@ -119,6 +119,45 @@ export function binomialRange(trials: number, p: number): { low: number; high: n
 }
 
 /**
+ * How many values are lost, of which each dies with all of its holders, and each holder with this probability: the mean, and
+ * 3.3 standard deviations to either side (99.9 %). Values with holders in common die together, so that the number scatters
+ * more than a binomial: for two of them P(both) = p^|A ∪ B|.
+ */
+export function lossRange<Holder>(
+  holders: readonly (readonly Holder[])[],
+  p: number,
+): { expected: number; low: number; high: number } {
+  const held = new Map<Holder, number[]>()
+  holders.forEach((set, value) => {
+    for (const holder of set) {
+      const values = held.get(holder)
+      if (values === undefined) held.set(holder, [value])
+      else values.push(value)
+    }
+  })
+  let expected = 0
+  let variance = 0
+  for (const set of holders) {
+    const dies = p ** set.length
+    expected += dies
+    const common = new Map<number, number>()
+    for (const holder of set) {
+      for (const other of held.get(holder) ?? []) common.set(other, (common.get(other) ?? 0) + 1)
+    }
+    for (const [other, count] of common) {
+      const otherDies = p ** (holders[other]?.length ?? 0)
+      variance += (p > 0 ? (dies * otherDies) / p ** count : 0) - dies * otherDies
+    }
+  }
+  const half = 3.3 * Math.sqrt(Math.max(0, variance))
+  return {
+    expected,
+    low: Math.max(0, Math.floor(expected - half)),
+    high: Math.min(holders.length, Math.ceil(expected + half)),
+  }
+}
+
+/**
  * Whether two samples of whole numbers come from one distribution: Pearson's chi-squared test of homogeneity. Neighbouring
  * bins are joined until each expects 5.
  */

@@ -92,11 +92,19 @@ describe('a rule of the core that is broken', () => {
     )
   })
 
-  it('shows: without replication values are lost', async () => {
-    const options = { peers: 100, hours: 12, values: 40, lookups: 0, gets: 0, k: 4, session: 30 }
+  it('shows: without replication as many values are lost as theory says, and with it hardly one', async () => {
+    const options = { peers: 300, hours: 6, k: 4, values: 120, lookups: 0, gets: 0, refresh: 120 }
     const without = await runScenario('churn', { ...options, replication: 'off' })
-    expect(figure(without, 'values lost')).toBeGreaterThan(10)
-  })
+    expect(broken(without)).toEqual([])
+    expect(without.checks.map(({ name }) => name)).toContain('values are lost as predicted')
+    expect(figure(without, 'values lost')).toBeGreaterThan(15)
+    const kept = await runScenario('churn', options)
+    expect(broken(kept)).toEqual([])
+    expect(kept.checks.map(({ name }) => name)).toContain(
+      'every value that must survive can be read',
+    )
+    expect(figure(kept, 'values that cannot be read')).toBeLessThan(5)
+  }, 120_000)
 })
 
 describe('bad input', () => {
