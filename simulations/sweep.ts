@@ -152,7 +152,8 @@ function pointOf(
   return { options, figures, failed }
 }
 
-function runInWorker(job: SweepJob, signal: AbortSignal | undefined): Promise<SimulationReport> {
+/** One run, in a thread of its own. */
+export function runInWorker(job: SweepJob, signal?: AbortSignal): Promise<SimulationReport> {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
   const path = fileURLToPath(new URL(`./sweep-worker.${extension}`, import.meta.url))
   return new Promise((resolve, reject) => {

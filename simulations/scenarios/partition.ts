@@ -48,14 +48,16 @@ export const partition: Scenario = {
   },
 }
 
-/** A third of the keys is written by both halves, a third by either one alone. */
+/** A third of the keys is written by both halves, of it every other in the same millisecond; a third by either one alone. */
 function writeInBoth({ sim }: World, keys: readonly SharedKey[], end: number): void {
   const random = new SeededRandom(sim.seed, 'writes')
   const halves = [0, 1].map((half) => sim.peers.filter(({ index }) => index % 2 === half))
+  const randomTime = (): number => sim.now + (end - sim.now) * 0.8 * random.fraction()
   keys.forEach((key, i) => {
+    const sameTime = randomTime()
     for (const half of i % 3 === 0 ? [0, 1] : [(i % 3) - 1]) {
       const writer = random.pick(halves[half] as readonly SimPeer[]) // there are two
-      sim.at(sim.now + (end - sim.now) * 0.8 * random.fraction(), () => {
+      sim.at(i % 6 === 0 ? sameTime : randomTime(), () => {
         void writeShared(sim, writer, key)
       })
     }
