@@ -56,7 +56,7 @@ export interface ReplicateRegionInit {
   readonly selfHolds: boolean
   /**
    * Who gets each item: the `holders` closest peers; or, when this peer is one of them and leaves, only the `successor`
-   * that takes its place.
+   * that takes its place. Where there are fewer others, all of them: nobody takes its place, and one of them may lack it.
    */
   readonly recipients: 'holders' | 'successor'
   /** What is to be stored in a region, at most `REPLICATE_RECORDS_MAX` items; asked for once, when the region is known. */
@@ -216,8 +216,8 @@ export class ReplicateRegion implements Operation<RegionResult> {
     const last = ranked[holders - 1]
     const selfIsNear =
       selfHolds && (last === undefined || compareDistance(target, self, last.key) < 0)
-    if (recipients === 'successor') {
-      return { first: holders - 1, wanted: selfIsNear && last !== undefined ? 1 : 0, selfIsNear }
+    if (recipients === 'successor' && last !== undefined) {
+      return { first: holders - 1, wanted: selfIsNear ? 1 : 0, selfIsNear }
     }
     const wanted = Math.min(selfIsNear ? holders - 1 : holders, ranked.length)
     return { first: 0, wanted, selfIsNear }

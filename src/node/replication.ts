@@ -153,7 +153,7 @@ export class Replication {
 
   /**
    * Gives each record to the peer that takes this one's place among the k closest, before it leaves; ends at the deadline.
-   * Returns how many found a successor.
+   * Returns how many found one.
    */
   async leave(deadline: Instant): Promise<number> {
     const { ports, records, isServer } = this.#init
@@ -174,7 +174,7 @@ export class Replication {
         timeoutMs: timeoutMs(),
       })
       if (result === undefined) break
-      for (const { acknowledged } of result.items) handedOver += acknowledged
+      handedOver += result.items.filter(({ acknowledged }) => acknowledged > 0).length
       from = endOf(covered(result, first), first)
       if (from === undefined) break
     }

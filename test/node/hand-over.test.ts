@@ -99,3 +99,31 @@ describe('without replication', () => {
     expect(joined.node.records.size).toBe(0)
   })
 })
+
+describe('a peer that leaves', () => {
+  it('gives what it holds to everybody where there are no more than k', async () => {
+    const network = new VirtualNetwork()
+    const peers = await network.spawnMany(4, { k: K })
+    const key = sha256Key(bytes('kept'))
+    const lacking = at(peers, 3)
+    network.kill('peer-3') // for a moment, in which a value is put
+    await network.clock.until(at(peers, 0).node.put(key, bytes('kept'), { keep: false }))
+    network.peers.set('peer-3', lacking)
+    expect(holders(network, key)).not.toContain('peer-3')
+    for (const name of ['peer-0', 'peer-1', 'peer-2']) {
+      await network.clock.until(
+        network.peers.get(name)?.node.stop({ handOverMs: 10_000 }) ?? Promise.resolve(),
+      )
+      network.kill(name)
+    }
+    expect(holders(network, key)).toEqual(['peer-3'])
+  })
+
+  it('takes no longer than its bound, though nobody answers', async () => {
+    const { network, peers } = await filled(25, 40)
+    for (const name of network.peers.keys()) if (name !== 'peer-4') network.silence(name)
+    const startedAt = network.clock.now()
+    await network.clock.until(at(peers, 4).node.stop({ handOverMs: 10_000 }))
+    expect(network.clock.now() - startedAt).toBeLessThanOrEqual(10_100)
+  })
+})
