@@ -115,6 +115,9 @@ export const PROVIDERS_PER_KEY_MAX = 100
 /** Keys that providers are kept for; a new key beyond it is refused. */
 export const PROVIDER_KEYS_MAX = 100_000
 
+/** Keys that one provider is kept for: a quarter of them, as for values (`storeWriterSharePercent`). A further one is refused. */
+export const PROVIDER_KEYS_PER_PROVIDER_MAX = 25_000
+
 /** Providers kept for all keys; a further one is refused. About 100 MB. */
 export const PROVIDERS_MAX = 200_000
 

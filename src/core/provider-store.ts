@@ -5,12 +5,14 @@ import {
   PROVIDER_ADDRESSES_VALIDITY_MS,
   PROVIDER_KEY_BYTES_MAX,
   PROVIDER_KEYS_MAX,
+  PROVIDER_KEYS_PER_PROVIDER_MAX,
   PROVIDER_SWEEP_DELAY_MS,
   PROVIDER_VALIDITY_MS,
   PROVIDERS_MAX,
   PROVIDERS_PER_KEY_MAX,
   PROVIDERS_PER_RESPONSE_MAX,
 } from './limits.ts'
+import { OrderedSet } from './ordered-set.ts'
 import type { Hash, Random, StorageEntry, StorageWrite, UnixMs } from './ports.ts'
 import {
   decodeStoredProvider,
@@ -30,23 +32,30 @@ export type ProviderAdmission =
   | { readonly type: 'stored'; readonly write: StorageWrite[] }
   | { readonly type: 'refused'; readonly reason: string }
 
+/** One word of a provider, and what it is about. */
+interface Word extends ProviderRecord {
+  readonly about: ProviderKey
+}
+
 interface ProviderKey {
   /** The preimage: a multihash, at most `PROVIDER_KEY_BYTES_MAX` bytes. */
   readonly key: Uint8Array
   readonly target: Key
   /** By peer id, the longest unheard of first; at most `PROVIDERS_PER_KEY_MAX`. */
-  readonly providers: Map<string, ProviderRecord>
+  readonly providers: Map<string, Word>
 }
 
 /**
- * Who provides what: at most `PROVIDER_KEYS_MAX` keys and `PROVIDERS_MAX` providers of them. It decides and returns the
- * writes; it does no I/O.
+ * Who provides what: at most `PROVIDER_KEYS_MAX` keys and `PROVIDERS_MAX` providers of them, and of one provider's at most
+ * `PROVIDER_KEYS_PER_PROVIDER_MAX`, so that nobody fills the store alone. It decides and returns the writes; it does no I/O.
  */
 export class ProviderStore {
+  /** Made with the first provider: most of a hundred thousand simulated peers hold none. */
   #keys: Map<string, ProviderKey> | undefined
-  #providers = 0
-  /** No provider was heard of last before this: when the next sweep can find one whose time is over. */
-  #oldestAt: UnixMs = Number.POSITIVE_INFINITY
+  /** All providers, the longest unheard of first: what a sweep removes stands in front. */
+  readonly #byAge = new OrderedSet<Word>(byAge)
+  /** Keys of each provider, by his id. */
+  #keysOf: Map<string, number> | undefined
 
   /** Keys that have a provider. */
   get size(): number {
@@ -55,7 +64,7 @@ export class ProviderStore {
 
   /** Providers of all keys, those that were not yet swept among them. */
   get providers(): number {
-    return this.#providers
+    return this.#byAge.size
   }
 
   /** Takes in the word of a provider on itself. A full key drops the provider unheard of for longest. */
@@ -70,7 +79,8 @@ export class ProviderStore {
     // Bytes of its own: the key of a request is a view that would keep the whole message alive.
     const entry = known ?? this.#makeKey(new Uint8Array(key), target)
     const write: StorageWrite[] = []
-    if (entry.providers.delete(provider.id)) this.#providers -= 1
+    const before = entry.providers.get(provider.id)
+    if (before !== undefined) this.#remove(before)
     if (entry.providers.size >= PROVIDERS_PER_KEY_MAX) write.push(this.#dropOldest(entry))
     const stored = { provider, receivedAt: now }
     this.#insert(entry, stored)
@@ -82,11 +92,7 @@ export class ProviderStore {
   remove(key: Uint8Array, id: string): StorageWrite[] {
     const entry = this.#keys?.get(toHex(key))
     const stored = entry?.providers.get(id)
-    if (entry === undefined || stored === undefined) return []
-    entry.providers.delete(id)
-    this.#providers -= 1
-    if (entry.providers.size === 0) this.#keys?.delete(toHex(key))
-    return [deleteStoredProvider(key, stored)]
+    return stored === undefined ? [] : [this.#forget(stored)]
   }
 
   /**
@@ -133,26 +139,18 @@ export class ProviderStore {
   /** Forgets at most `limit` providers whose time is over; returns the writes that forget them on the disk. */
   sweep(now: UnixMs, limit: number): StorageWrite[] {
     const write: StorageWrite[] = []
-    if (now - this.#oldestAt < PROVIDER_VALIDITY_MS) return write
-    let oldestAt = Number.POSITIVE_INFINITY
-    for (const [text, entry] of this.#keys ?? []) {
-      for (const { receivedAt } of entry.providers.values()) {
-        if (now - receivedAt < PROVIDER_VALIDITY_MS || write.length >= limit) {
-          oldestAt = Math.min(oldestAt, receivedAt)
-          break // in order of age
-        }
-        write.push(this.#dropOldest(entry))
-      }
-      if (entry.providers.size === 0) this.#keys?.delete(text)
+    for (const word of this.#byAge.ascending()) {
+      if (now - word.receivedAt < PROVIDER_VALIDITY_MS || write.length >= limit) break
+      write.push(this.#forget(word))
     }
-    this.#oldestAt = oldestAt
     return write
   }
 
   /** When to sweep: a while after the next provider's time is over; `undefined` if there is none. */
   nextExpiryAt(): UnixMs | undefined {
-    if (this.#oldestAt === Number.POSITIVE_INFINITY) return undefined
-    return this.#oldestAt + PROVIDER_VALIDITY_MS + PROVIDER_SWEEP_DELAY_MS
+    const oldest = this.#byAge.first
+    if (oldest === undefined) return undefined
+    return oldest.receivedAt + PROVIDER_VALIDITY_MS + PROVIDER_SWEEP_DELAY_MS
   }
 
   /** The keys in order of the keyspace. */
@@ -165,10 +163,12 @@ export class ProviderStore {
     if (known === undefined && this.size >= PROVIDER_KEYS_MAX) {
       return `this peer keeps providers of ${PROVIDER_KEYS_MAX} keys and has no room`
     }
-    const replaces =
-      known !== undefined &&
-      (known.providers.has(provider.id) || known.providers.size >= PROVIDERS_PER_KEY_MAX)
-    if (replaces || this.#providers < PROVIDERS_MAX) return undefined
+    if (known?.providers.has(provider.id) === true) return undefined
+    if ((this.#keysOf?.get(provider.id) ?? 0) >= PROVIDER_KEYS_PER_PROVIDER_MAX) {
+      return `this peer keeps ${PROVIDER_KEYS_PER_PROVIDER_MAX} keys of one provider, and has as many of ${provider.id}`
+    }
+    const replaces = known !== undefined && known.providers.size >= PROVIDERS_PER_KEY_MAX
+    if (replaces || this.providers < PROVIDERS_MAX) return undefined
     return `this peer keeps ${PROVIDERS_MAX} providers and has no room`
   }
 
@@ -189,28 +189,53 @@ export class ProviderStore {
   }
 
   #makeKey(key: Uint8Array, target: Key): ProviderKey {
-    const entry = { key, target, providers: new Map<string, ProviderRecord>() }
+    const entry = { key, target, providers: new Map<string, Word>() }
     this.#keys ??= new Map()
     this.#keys.set(toHex(key), entry)
     return entry
   }
 
-  #insert({ providers }: ProviderKey, stored: ProviderRecord): void {
-    providers.set(stored.provider.id, stored)
-    this.#providers += 1
-    this.#oldestAt = Math.min(this.#oldestAt, stored.receivedAt)
+  #insert(about: ProviderKey, { provider, receivedAt }: ProviderRecord): void {
+    const word = { about, provider, receivedAt }
+    about.providers.set(provider.id, word)
+    this.#byAge.add(word)
+    this.#keysOf ??= new Map()
+    this.#keysOf.set(provider.id, (this.#keysOf.get(provider.id) ?? 0) + 1)
+  }
+
+  #remove(word: Word): void {
+    const { about, provider } = word
+    about.providers.delete(provider.id)
+    this.#byAge.delete(word)
+    const left = (this.#keysOf?.get(provider.id) ?? 1) - 1
+    if (left > 0) this.#keysOf?.set(provider.id, left)
+    else this.#keysOf?.delete(provider.id)
+  }
+
+  /** The same, and its key with its last provider; the write that forgets it on the disk. */
+  #forget(word: Word): StorageWrite {
+    this.#remove(word)
+    if (word.about.providers.size === 0) this.#keys?.delete(toHex(word.about.key))
+    return deleteStoredProvider(word.about.key, word)
   }
 
   #dropOldest({ key, providers }: ProviderKey): StorageWrite {
     const [oldest] = providers.values()
     assert(oldest !== undefined, 'a key without providers')
-    providers.delete(oldest.provider.id)
-    this.#providers -= 1
+    this.#remove(oldest)
     return deleteStoredProvider(key, oldest)
   }
 }
 
-function sortByAge(providers: Map<string, ProviderRecord>): void {
+function byAge(a: Word, b: Word): number {
+  return (
+    a.receivedAt - b.receivedAt ||
+    compareKeys(a.about.key, b.about.key) ||
+    compareKeys(a.provider.idBytes, b.provider.idBytes)
+  )
+}
+
+function sortByAge(providers: Map<string, Word>): void {
   const sorted = [...providers].sort(([, a], [, b]) => a.receivedAt - b.receivedAt)
   providers.clear()
   for (const [id, stored] of sorted) providers.set(id, stored)

@@ -7,6 +7,7 @@ import {
   PROVIDER_VALIDITY_MS,
   PROVIDERS_MAX,
   PROVIDERS_PER_KEY_MAX,
+  PROVIDER_KEYS_PER_PROVIDER_MAX as SHARE,
 } from '../../src/core/limits.ts'
 import type { StorageEntry, StorageWrite } from '../../src/core/ports.ts'
 import { ProviderStore } from '../../src/core/provider-store.ts'
@@ -127,11 +128,32 @@ describe('ProviderStore', () => {
       const result = disk.store.add(key, target, provider, NOW)
       return result.type === 'stored' ? 'stored' : result.reason
     }
-    for (let n = 0; n < PROVIDER_KEYS_MAX; n++) add(n, ANN)
+    const others = Array.from({ length: PROVIDERS_MAX / SHARE }, () => randomContact(random))
+    for (let n = 0; n < PROVIDERS_MAX; n++) {
+      add(n % PROVIDER_KEYS_MAX, others[Math.floor(n / SHARE)] as Contact)
+    }
     expect(add(PROVIDER_KEYS_MAX, ANN)).toMatch(/100000 keys and has no room/)
-    for (let n = 0; n < PROVIDERS_MAX - PROVIDER_KEYS_MAX; n++) add(n, BOB)
     expect(add(0, CAT)).toMatch(/keeps 200000 providers and has no room/)
-    expect(add(0, BOB)).toBe('stored')
+    expect(add(0, others[0] as Contact)).toBe('stored')
     expect([disk.store.size, disk.store.providers]).toEqual([PROVIDER_KEYS_MAX, PROVIDERS_MAX])
+  })
+  it('keeps no more than a share of one provider, and what others say besides', () => {
+    const disk = new Disk()
+    const keyOf = (n: number) => Uint8Array.of(n >> 16, (n >> 8) & 255, n & 255)
+    for (let n = 0; n < SHARE; n++) disk.add(ANN, NOW, keyOf(n))
+    expect(disk.store.size).toBe(SHARE)
+    expect(disk.add(ANN, NOW, keyOf(SHARE))).toMatch(/keeps 25000 keys of one provider/)
+    expect(disk.add(ANN, NOW + 1, keyOf(0))).toBe('stored') // one that it has
+    expect(disk.add(BOB, NOW, keyOf(SHARE))).toBe('stored')
+    disk.apply(disk.store.remove(keyOf(7), ANN.id))
+    expect(disk.store.remove(keyOf(7), ANN.id)).toEqual([])
+    expect(disk.add(ANN, NOW + 2, keyOf(SHARE))).toBe('stored')
+    expect(disk.entries).toHaveLength(disk.store.providers)
+    // Those that ended first, whatever their key; and no more than asked for.
+    const end = NOW + PROVIDER_VALIDITY_MS
+    expect(disk.store.sweep(end, 10)).toHaveLength(10)
+    expect(disk.store.sweep(end, PROVIDERS_MAX)).toHaveLength(SHARE - 12 + 1)
+    expect(names(disk.store, end, keyOf(0))).toEqual([ANN.id])
+    expect(disk.store.size).toBe(2)
   })
 })
