@@ -115,12 +115,13 @@ export class UserValues {
   }
 
   /**
-   * Deletes a signed value: a signed tombstone takes its place, which outlives every copy.
+   * Deletes a signed value: a signed tombstone takes its place, which outlives every copy; so it has no `ttlMs` of its own.
    *
    * @throws KadmiumError as `put`, and `ERR_INVALID_KEY` for a kind that cannot be deleted.
    */
-  async delete(given: UserKey, options: UserPutOptions = {}): Promise<UserPutResult> {
+  async delete(given: UserKey, more: UserPutOptions = {}): Promise<UserPutResult> {
     const key = keyOf(given)
+    const options = { ...more, ttlMs: undefined }
     const tombstone = { value: new Uint8Array(0), deleted: true }
     switch (parseRecordKey(key)?.namespace) {
       case MUTABLE_NAMESPACE:
@@ -223,8 +224,7 @@ export class UserValues {
     options: PutOptions,
   ): Promise<UserPutResult> {
     const { ttlMs } = options
-    // A tombstone has no end of its own: it must outlive the copies of what it deletes.
-    const expiresAt = ttlMs === undefined || deleted ? undefined : this.#clock.wallClock() + ttlMs
+    const expiresAt = ttlMs === undefined ? undefined : this.#clock.wallClock() + ttlMs
     const envelope = await seal(this.#privateKey, { key, value, version, expiresAt, deleted })
     return { ...(await this.#node.put(key, envelope, options)), version }
   }
