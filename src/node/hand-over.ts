@@ -16,6 +16,9 @@ const GATHER_MS = 1_000
 /** Newcomers gathered at once; replication serves those beyond. */
 const NEWCOMERS_MAX = 256
 
+/** Newcomers remembered, so that none is served twice within an interval of replication. */
+const SERVED_MAX = 1_024
+
 /** Records handed over in one go; replication serves the rest. Bounds the memory of a run. */
 const PUSHES_MAX = 20_000
 
@@ -47,6 +50,8 @@ export class HandOver implements Duty {
   readonly #init: HandOverInit
   /** At most `NEWCOMERS_MAX`. */
   readonly #newcomers: Contact[] = []
+  /** When newcomers were handed something, by their ids, in order; at most `SERVED_MAX`. */
+  readonly #served = new Map<string, Instant>()
   #dueAt: Instant = Number.POSITIVE_INFINITY
   /** Whether this peer is the one that comes, and not those it meets. */
   #isComing = false
@@ -70,6 +75,7 @@ export class HandOver implements Duty {
     const { records, isServer, ports, options } = this.#init
     if (this.#isComing || options.replicateIntervalMs === 0) return
     if (records.size === 0 || !isServer() || this.#newcomers.length >= NEWCOMERS_MAX) return
+    if (this.#wasServed(contact, ports.clock.now())) return
     if (this.#newcomers.length === 0) this.#dueAt = ports.clock.now() + GATHER_MS
     this.#newcomers.push(contact)
   }
@@ -83,9 +89,23 @@ export class HandOver implements Duty {
     const newcomers = new Set(this.#newcomers.splice(0))
     const pushes = this.#pushesFor(newcomers)
     if (pushes.length === 0) return
+    for (const { to } of pushes) this.#serve(to, now)
     const { runner, timing } = this.#init
     const operation = new PushItems({ pushes, timing, deadline: now + HAND_OVER_MS })
     await runner.runUpkeep('replicate', undefined, operation)
+  }
+
+  /** Who comes and goes all the time must not be sent everything each time: replication serves him as all others. */
+  #wasServed({ id }: Contact, now: Instant): boolean {
+    const at = this.#served.get(id)
+    return at !== undefined && now - at < this.#init.options.replicateIntervalMs
+  }
+
+  #serve({ id }: Contact, now: Instant): void {
+    this.#served.delete(id)
+    this.#served.set(id, now)
+    const [oldest] = this.#served.keys()
+    if (this.#served.size > SERVED_MAX && oldest !== undefined) this.#served.delete(oldest)
   }
 
   /** What these newcomers get from us: the records to which we were the closest of all others that we know. */

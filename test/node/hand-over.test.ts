@@ -100,6 +100,28 @@ describe('without replication', () => {
   })
 })
 
+describe('a peer that comes and goes', () => {
+  it('is handed what it should hold once an interval, however often it comes', async () => {
+    const { network, peers, keys } = await filled(25, 40)
+    const joined = await network.spawn('newcomer', { k: K })
+    await network.clock.until(joined.node.join([at(peers, 2).node.self]))
+    await network.clock.pass(10_000)
+    const mine = keys.filter((key) => holders(network, key).includes('newcomer'))
+    const before = puts(network)
+    expect(before).toBeGreaterThanOrEqual(mine.length)
+    for (let i = 0; i < 10; i++) {
+      for (const { node } of peers) node.left('newcomer')
+      await network.clock.pass(5_000)
+      for (const { node } of peers) node.seen(joined.node.self)
+      await network.clock.pass(5_000)
+    }
+    const [, neighbour = ''] = ids(trueClosest(network, bytes('newcomer'), 2))
+    const [back] = network.peers.get(neighbour)?.node.table.closest(joined.node.self.key, 1) ?? []
+    expect(back?.id).toBe('newcomer')
+    expect(puts(network)).toBe(before)
+  })
+})
+
 describe('a peer that leaves', () => {
   it('gives what it holds to everybody where there are no more than k', async () => {
     const network = new VirtualNetwork()
