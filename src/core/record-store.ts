@@ -196,8 +196,8 @@ export class RecordStore {
   }
 
   /**
-   * Takes in what the storage holds; what was put meanwhile stands. All is validated again: a disk can lie. The wall clock may
-   * have gone back since: a record counts as valid at the time when it was received, and as received now.
+   * Takes in what the storage holds; what was put meanwhile stands. Everything is validated again: a disk can lie. The wall
+   * clock may have gone back since, so that a record counts as valid at the time when it was received.
    */
   load(entries: Iterable<readonly [key: Uint8Array, value: Uint8Array]>, now: UnixMs): LoadResult {
     const dropped: StorageWrite[] = []
@@ -216,18 +216,18 @@ export class RecordStore {
 
   #fromStorage(key: Uint8Array, value: Uint8Array, now: UnixMs): HeldRecord | undefined {
     const stored = decodeStoredRecord(key, value)
-    if (stored === undefined || this.#sizeFault(stored.record) !== undefined) return undefined
-    const { record, receivedAt: toldAt } = stored
-    const verdict = this.#validators.validate(record.key, record.value, Math.max(now, toldAt))
+    if (stored === undefined) return undefined
+    const { record, receivedAt } = stored
+    if (this.#sizeFault(record) !== undefined) return undefined
+    const verdict = this.#validators.validate(record.key, record.value, Math.max(now, receivedAt))
     if (!verdict.valid) return undefined
     const { expiresAt: signedEnd = Number.POSITIVE_INFINITY, version, writer, deleted } = verdict
-    const receivedAt = Math.min(now, toldAt)
-    const end = Math.min(signedEnd, receivedAt + this.#options.recordLifetimeMs)
-    const expiresAt = Math.min(stored.expiresAt, end)
+    const { recordLifetimeMs } = this.#options
+    const expiresAt = Math.min(stored.expiresAt, receivedAt + recordLifetimeMs, signedEnd)
     if (expiresAt <= now) return undefined
     const target = keyFromDigest(this.#hash(record.key))
-    const held = { ...stored, receivedAt, expiresAt, target, version, writer, deleted }
-    return { ...held, ...placeOf(target, this.#self) }
+    const place = placeOf(target, this.#self)
+    return { ...stored, expiresAt, target, ...place, version, writer, deleted }
   }
 
   /** The same value once more: it may live longer and rise in rank. */

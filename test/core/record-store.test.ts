@@ -286,15 +286,6 @@ describe('the disk form', () => {
     expect(newStore().load(entries, 1_000).loaded).toBe(1)
   })
 
-  it('outlives a wall clock that went back by a lifetime at most', () => {
-    const entries = entriesOf(
-      writesOf(put(newStore(), KEY, version(1), { now: NOW + 1_000 * LIFE })),
-    )
-    const store = newStore()
-    store.load(entries, NOW)
-    expect(store.get(KEY, NOW)).toMatchObject({ expiresAt: NOW + LIFE, receivedAt: NOW })
-  })
-
   it('is forgotten by the write that removing returns', () => {
     const store = newStore()
     put(store, KEY, version(1))
