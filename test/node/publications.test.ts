@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { mutableKey } from '../../src/core/record-key.ts'
 import { at, holders, ids, trueClosest } from '../support/holders.ts'
 import { sha256Key, signedValue } from '../support/values.ts'
-import { VirtualNetwork } from '../support/virtual-network.ts'
+import { VirtualNetwork, type VirtualPeer } from '../support/virtual-network.ts'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
@@ -67,6 +67,32 @@ describe('what a peer publishes', () => {
     const before = network.delivered.get('add-provider') ?? 0
     await network.clock.pass(3 * HOUR)
     expect(network.delivered.get('add-provider') ?? 0).toBeGreaterThan(before)
+  })
+})
+
+describe('peers without a clock of their own, after a power cut', () => {
+  it('start in the past, and have lost nothing when they learn the time', async () => {
+    const network = new VirtualNetwork()
+    const names = Array.from({ length: 6 }, (_, i) => `peer-${i}`)
+    const peers = await network.spawnMany(6, { k: 3 })
+    const key = sha256Key(bytes('kept'))
+    await network.clock.until(at(peers, 1).node.put(key, bytes('kept')))
+    await network.clock.pass(HOUR)
+    const before = holders(network, key)
+    for (const name of names) network.kill(name)
+    network.clock.aheadMs = -50 * 365 * 24 * HOUR
+    const started: VirtualPeer[] = []
+    for (const [i, name] of names.entries()) {
+      started.push(await network.spawn(name, { k: 3 }, at(peers, i).storage))
+    }
+    for (const { node } of started) await network.clock.until(node.join(node.savedContacts()))
+    await network.clock.pass(20 * MINUTE) // upkeep runs by the wrong time
+    network.clock.aheadMs = 0
+    await network.clock.pass(10 * MINUTE)
+    expect(holders(network, key)).toEqual(expect.arrayContaining(before))
+    expect(at(started, 1).node.status().publications).toBe(1)
+    await network.clock.pass(60 * HOUR)
+    expect(holders(network, key).length).toBeGreaterThanOrEqual(3)
   })
 })
 
