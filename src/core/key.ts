@@ -113,3 +113,9 @@ export function toHex(bytes: Uint8Array): string {
   for (let i = 0; i < bytes.length; i++) text += HEX_OF_BYTE[bytes[i] as number]
   return text
 }
+
+/** Bytes of their own: a view would keep the whole message alive that it arrived in. */
+export function owned(bytes: Uint8Array): Uint8Array {
+  // Not slice(): that of a Buffer is a view.
+  return bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes)
+}

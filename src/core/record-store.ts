@@ -1,9 +1,10 @@
 import { type HeldRecord, HeldRecords, placeOf, recordBytes, type Usage } from './held-records.ts'
-import { bytesEqual, compareDistance, compareKeys, type Key, keyFromDigest } from './key.ts'
+import { bytesEqual, compareDistance, compareKeys, type Key, keyFromDigest, owned } from './key.ts'
 import { ENVELOPE_OVERHEAD_BYTES_MAX } from './limits.ts'
 import type { NodeOptions } from './options.ts'
 import type { Hash, StorageWrite, UnixMs } from './ports.ts'
 import type { RecordOrigin, StoredRecord, ValueRecord } from './record.ts'
+import type { RefusalCode, StorePutResult } from './store-put-result.ts'
 import {
   decodeStoredRecord,
   deleteStoredRecord,
@@ -41,33 +42,6 @@ export interface PutInput {
    */
   readonly ifVersion?: number
 }
-
-/**
- * Why a record was refused.
- *
- * - `invalid`: key or value do not satisfy the validator;
- * - `too-large`: the value exceeds `valueBytesMax`;
- * - `expired`: its life is over;
- * - `stale`: a newer value is held, or another than `ifVersion` expects;
- * - `full`: the quota of the store or of the writer leaves no room.
- */
-export type RefusalCode = 'invalid' | 'stale' | 'full' | 'expired' | 'too-large'
-
-/** What became of a put. After `stored`, `write` must be durable before the put is acknowledged. */
-export type StorePutResult =
-  | {
-      readonly type: 'stored'
-      readonly write: StorageWrite[]
-      readonly evicted: readonly StoredRecord[]
-    }
-  | { readonly type: 'unchanged' }
-  | {
-      readonly type: 'refused'
-      readonly code: RefusalCode
-      readonly reason: string
-      /** The version that stands, where that is why. */
-      readonly heldVersion?: number
-    }
 
 /** What was read at the start. */
 export interface LoadResult {
@@ -109,6 +83,8 @@ export class RecordStore {
   readonly #onValue: RecordStoreInit['onValue']
   /** Made with the first record: most of a hundred thousand simulated peers hold none. */
   #held: HeldRecords | undefined
+  /** Held, but not on the disk, which refused them. */
+  readonly #unwritten = new WeakSet<ValueRecord>()
 
   constructor(init: RecordStoreInit) {
     this.#options = init.options
@@ -158,6 +134,18 @@ export class RecordStore {
     // Written so that a ttl which is no number has ended too.
     if (!(held.expiresAt > now)) return refused('expired', 'the life of the record is over')
     return this.#admit(held)
+  }
+
+  /** The disk refused a value: when it comes again it is written again, and is acknowledged no sooner. */
+  unwritten({ key, value }: ValueRecord): void {
+    const held = this.#held?.get(key)
+    if (held !== undefined && bytesEqual(held.record.value, value)) this.#unwritten.add(held.record)
+  }
+
+  /** Whether the disk has refused the value that is held. */
+  isUnwritten(key: Uint8Array): boolean {
+    const held = this.#held?.get(key)
+    return held !== undefined && this.#unwritten.has(held.record)
   }
 
   /** Forgets a record; returns the write that forgets it on the disk. */
@@ -238,7 +226,8 @@ export class RecordStore {
     const rises = RANK[input.origin] > RANK[current.origin]
     // When it last arrived matters to the next replication only, and is not worth a write.
     current.receivedAt = input.now
-    if (!prolongs && !rises) return { type: 'unchanged' }
+    const isUnwritten = this.#unwritten.delete(current.record)
+    if (!prolongs && !rises && !isUnwritten) return { type: 'unchanged' }
     const held: HeldRecord = {
       ...current,
       expiresAt: prolongs ? again.expiresAt : current.expiresAt,
@@ -387,12 +376,6 @@ export class RecordStore {
       ? `the value has ${value.length} bytes, the limit is ${limit}`
       : undefined
   }
-}
-
-/** Bytes of their own: a view would keep the whole message alive that it arrived in. */
-function owned(bytes: Uint8Array): Uint8Array {
-  // Not slice(): that of a Buffer is a view.
-  return bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes)
 }
 
 function refused(code: RefusalCode, reason: string, heldVersion?: number): StorePutResult {

@@ -3,6 +3,7 @@ import type { Ports } from '../core/ports.ts'
 import type { ValueRecord } from '../core/record.ts'
 import type { RecordStore } from '../core/record-store.ts'
 import type { ClaimResult } from '../core/store-at-closest.ts'
+import { writeRecord } from './record-writes.ts'
 
 /** What a claim needs. */
 export interface ClaimInit {
@@ -42,7 +43,7 @@ export class Claim {
       return 'stale'
     }
     const write = result.type === 'stored' ? result.write : []
-    this.#durable = new Promise((resolve) => ports.storage.write(write, resolve))
+    this.#durable = new Promise((resolve) => writeRecord(this.#init, record, write, resolve))
     return 'held'
   }
 

@@ -32,6 +32,7 @@ import {
   type ProvideResult,
   Providers,
 } from './providers.ts'
+import { replyWhenDurable } from './record-writes.ts'
 import { Replication } from './replication.ts'
 import { RetryDuty } from './retry-duty.ts'
 import { Server } from './server.ts'
@@ -239,14 +240,8 @@ export class KademliaNode {
       return
     }
     if (write.length > 0) this.#maintenance.rearm()
-    this.#ports.storage.write(write, (error) => {
-      if (error === undefined) {
-        reply(outcome)
-        return
-      }
-      this.#ports.observer?.observe({ type: 'storage-failed', at: this.#ports.clock.now(), error })
-      reply({ ok: false, failure: { type: 'refused', reason: 'the disk refused to store it' } })
-    })
+    const stores = { ports: this.#ports, records: this.records }
+    replyWhenDurable(stores, request, { outcome, write }, reply)
   }
 
   /**

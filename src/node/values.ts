@@ -14,6 +14,7 @@ import type { Validators, ValidVerdict } from '../core/validators.ts'
 import { Claim } from './claim.ts'
 import { type Lookups, noPeers, type OperationOptions } from './lookups.ts'
 import type { OperationRunner } from './operation-runner.ts'
+import { writeRecord } from './record-writes.ts'
 import type { Replication } from './replication.ts'
 import { remainingLifeMs } from './server.ts'
 import {
@@ -237,14 +238,14 @@ export class Values {
     const endsAt: UnixMs | undefined = ttlMs === undefined ? undefined : now + ttlMs
     const write = [replication.published('value', record.key, target, endsAt)]
     if (result.type === 'stored') write.push(...result.write)
-    await this.#write(write)
+    await this.#write(record, write)
     this.#tell(record.key, 'owner')
     this.#init.onChanged()
   }
 
-  #write(batch: readonly StorageWrite[]): Promise<void> {
+  #write(record: ValueRecord, batch: readonly StorageWrite[]): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#init.ports.storage.write(batch, (error) => {
+      writeRecord(this.#init, record, batch, (error) => {
         if (error === undefined) resolve()
         else {
           reject(new KadmiumError('ERR_STORAGE', 'the disk refused to store it', { cause: error }))

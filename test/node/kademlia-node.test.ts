@@ -249,6 +249,37 @@ describe('KademliaNode', () => {
     expect(second?.events.some(({ type }) => type === 'storage-failed')).toBe(true)
   })
 
+  it('acknowledges a value that the disk has refused only when it has taken it', async () => {
+    const network = new VirtualNetwork()
+    const [peer, other] = await network.spawnMany(2)
+    const value = key('v')
+    const name = sha256Key(value)
+    const target = keyFromDigest(sha256(name))
+    const request = { type: 'put-value', key: name, target, record: { key: name, value } } as const
+    const outcomes: boolean[] = []
+    const put = () => {
+      peer?.node.answer(other?.node.self as Contact, request, ({ ok }) => outcomes.push(ok))
+    }
+    const onDisk = () =>
+      [...(peer?.storage.entries.keys() ?? [])].filter((entry) => entry.startsWith('r/')).length
+    if (peer !== undefined) peer.storage.error = new Error('disk full')
+    put()
+    put() // while the first is under way
+    await network.clock.pass(2)
+    put()
+    await network.clock.pass(2)
+    const own = network.clock.until(Promise.resolve(peer?.node.put(name, value)))
+    await expect(own).rejects.toMatchObject({ code: 'ERR_STORAGE' })
+    expect([outcomes, onDisk()]).toEqual([[false, false, false], 0])
+    if (peer !== undefined) peer.storage.error = undefined
+    put()
+    await network.clock.pass(2)
+    expect([outcomes.at(-1), onDisk()]).toEqual([true, 1])
+    put()
+    await network.clock.pass(2)
+    expect([outcomes.at(-1), onDisk()]).toEqual([true, 1])
+  })
+
   it('remembers its records and contacts over a restart, and joins again without a bootstrap peer', async () => {
     const network = new VirtualNetwork()
     const peers = await network.spawnMany(8)

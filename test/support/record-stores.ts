@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto'
 import { type Key, keyFromDigest } from '../../src/core/key.ts'
 import { type NodeOptions, resolveOptions } from '../../src/core/options.ts'
 import type { Envelopes, Hash, UnixMs } from '../../src/core/ports.ts'
-import { type PutInput, RecordStore, type StorePutResult } from '../../src/core/record-store.ts'
+import { type PutInput, RecordStore } from '../../src/core/record-store.ts'
+import type { StorePutResult } from '../../src/core/store-put-result.ts'
 import { defaultValidators, type Validators } from '../../src/core/validators.ts'
 
 /** The wall clock at the start of these tests. */

@@ -37,7 +37,7 @@ export class VirtualStorage implements Storage {
   write(batch: readonly StorageWrite[], done: (error: Error | undefined) => void): void {
     this.#clock.setAlarm(this.#clock.now() + 1, () => {
       if (this.error === undefined) for (const write of batch) this.#apply(write)
-      done(this.error)
+      done(batch.length === 0 ? undefined : this.error) // nothing to write cannot fail, as on a real disk
     })
   }
 
