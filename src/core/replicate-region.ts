@@ -33,6 +33,8 @@ export interface ReplicatedItem {
   readonly refusal: string | undefined
   /** Whether a peer holds a newer value. */
   readonly isOutdated: boolean
+  /** Whether everybody was asked who was to be; not, if the deadline came first. */
+  readonly isComplete: boolean
 }
 
 /** What a run over a region did. */
@@ -70,6 +72,8 @@ interface Progress {
   readonly wanted: number
   readonly selfIsNear: boolean
   nextRank: number
+  /** Requests that wait or are under way. */
+  pending: number
   acknowledged: number
   refusal: string | undefined
   isOutdated: boolean
@@ -129,7 +133,7 @@ export class ReplicateRegion implements Operation<RegionResult> {
       this.#lookup.onResponse(from, response, now)
       return
     }
-    this.#settle(from)
+    this.#settle(from, progress)
     progress.acknowledged += 1
   }
 
@@ -139,7 +143,8 @@ export class ReplicateRegion implements Operation<RegionResult> {
       this.#lookup.onFailure(from, failure, now)
       return
     }
-    this.#settle(from)
+    if (now >= this.#init.lookup.deadline) return // out of time, which is no fault of the peer
+    this.#settle(from, progress)
     if (failure.type === 'refused') {
       progress.refusal = failure.reason ?? 'refused'
       progress.isOutdated ||= progress.refusal.startsWith('stale: ')
@@ -147,21 +152,25 @@ export class ReplicateRegion implements Operation<RegionResult> {
       if (isOurFault(failure)) return
     } else {
       this.#gone.add(from)
-      for (const waiting of this.#queues.get(from) ?? []) this.#standIn(waiting)
+      const waiting = this.#queues.get(from) ?? []
       this.#queues.delete(from)
+      for (const one of waiting) this.#standIn(one)
     }
-    this.#standIn(request)
+    this.#enqueue(progress)
   }
 
-  #settle(from: Contact): void {
+  #settle(from: Contact, progress: Progress): void {
+    progress.pending -= 1
     this.#underWayTotal -= 1
     this.#underWay.set(from, (this.#underWay.get(from) ?? 1) - 1)
   }
 
-  /** The next closest takes the place of a peer that failed. */
+  /** The next closest takes the place of a peer that is gone before it was asked. */
   #standIn(request: RpcRequest): void {
     const progress = this.#progress.get(request)
-    if (progress !== undefined) this.#enqueue(progress)
+    if (progress === undefined) return
+    progress.pending -= 1
+    this.#enqueue(progress)
   }
 
   #enqueue(progress: Progress): void {
@@ -171,6 +180,7 @@ export class ReplicateRegion implements Operation<RegionResult> {
       const queue = this.#queues.get(contact)
       if (queue === undefined) this.#queues.set(contact, [progress.item.request])
       else queue.push(progress.item.request)
+      progress.pending += 1
       return
     }
   }
@@ -198,6 +208,7 @@ export class ReplicateRegion implements Operation<RegionResult> {
         wanted,
         selfIsNear,
         nextRank: first,
+        pending: 0,
         acknowledged: 0,
         refusal: undefined,
         isOutdated: false,
@@ -240,13 +251,14 @@ export class ReplicateRegion implements Operation<RegionResult> {
     this.#result = {
       region,
       items: [...this.#progress.values()].map(
-        ({ item, acknowledged, wanted, selfIsNear, refusal, isOutdated }) => ({
+        ({ item, acknowledged, wanted, selfIsNear, refusal, isOutdated, pending }) => ({
           item,
           acknowledged,
           wanted,
           selfIsNear,
           refusal,
           isOutdated,
+          isComplete: pending === 0,
         }),
       ),
       lookupRequests: this.#lookup.requests,

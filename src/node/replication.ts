@@ -139,10 +139,10 @@ export class Replication {
       this.#takeHeld(first, region, (held) => this.#isDue(held, now))
     const result = await this.#run(first, take, { selfHolds: true })
     if (result === undefined) return undefined
-    for (const { item, acknowledged, wanted, selfIsNear, isOutdated } of result.items) {
+    for (const { item, acknowledged, wanted, selfIsNear, isOutdated, isComplete } of result.items) {
       const { request, target } = item
       if (request.type !== 'put-value' || records.get(request.key, now) === undefined) continue
-      if (isOutdated) continue // see #catchUp
+      if (isOutdated || !isComplete) continue // see #catchUp; due as before
       // Whoever is no longer one of the k closest, and has seen k others take the value over, is done with it.
       if (!selfIsNear && wanted >= options.k && acknowledged >= wanted) this.#release(request.key)
       else records.put({ record: request.record, target, origin: 'replica', now }) // as if it had arrived
@@ -252,7 +252,10 @@ export class Replication {
     const result = await this.#run(first, take, { selfHolds: this.#init.isServer() })
     if (result === undefined) return undefined
     // What was taken back or published anew meanwhile stands.
-    const still = taken.filter((one) => this.publications.get(one.kind, one.key) === one)
+    const still = taken.filter(
+      (one, i) =>
+        result.items[i]?.isComplete === true && this.publications.get(one.kind, one.key) === one,
+    )
     this.#write(
       still.map((publication) => this.publications.set({ ...publication, publishedAt: now })),
     )
@@ -338,10 +341,14 @@ function firstOf<Item extends { target: Key }>(
   return undefined
 }
 
-/** What a run has dealt with: its region, or one point only if there was more in it than one run takes. */
-function covered(result: RegionResult, first: Key): Region {
-  const last = result.items.at(-1)?.item.target
-  if (result.items.length < REPLICATE_RECORDS_MAX || last === undefined) return result.region
+/**
+ * What a run has dealt with: its region; or up to one point only, if there was more in it than one run takes, or than there was
+ * time for. At least the first: a peer too slow for one must come to the others.
+ */
+function covered({ items, region }: RegionResult, first: Key): Region {
+  const cut = items.findIndex(({ isComplete }) => !isComplete)
+  const last = items[cut < 0 ? items.length - 1 : Math.max(0, cut - 1)]?.item.target
+  if (last === undefined || (cut < 0 && items.length < REPLICATE_RECORDS_MAX)) return region
   return { key: compareKeys(last, first) > 0 ? last : first, bits: first.length * 8 }
 }
 
