@@ -9,8 +9,8 @@ afterAll(() => daemons.close())
 
 const client = (daemon: RunningDaemon) => connectKadmium(parseApiAddress(daemon.api))
 
-/** How long a daemon may take to hand over and to stop: its bound is 5 s. */
-const LEAVE_MS = 10_000
+/** How long a daemon may take to stop: 5 s to hand over, and what the process takes to end on a busy machine. */
+const LEAVE_MS = 15_000
 
 it('a daemon that is told to stop hands what it holds to its successor, in time', async () => {
   const args = ['--k', '2']
@@ -47,4 +47,4 @@ it('a daemon that is told to stop hands what it holds to its successor, in time'
   // None of those to whom it was put is left.
   expect([...living.keys()].filter((id) => put.stored.includes(id))).toEqual([])
   for (const daemon of living.values()) expect(await isGiven(daemon)).toBe(true)
-}, 60_000)
+}, 90_000)
