@@ -31,8 +31,8 @@ export interface ReplicatedItem {
   readonly selfIsNear: boolean
   /** Why the last peer that refused did so. */
   readonly refusal: string | undefined
-  /** Whether a peer holds a newer value. */
-  readonly isOutdated: boolean
+  /** Other peers that say that they hold a newer value. */
+  readonly outdatedBy: number
   /** Whether everybody was asked who was to be; not, if the deadline came first. */
   readonly isComplete: boolean
 }
@@ -76,7 +76,7 @@ interface Progress {
   pending: number
   acknowledged: number
   refusal: string | undefined
-  isOutdated: boolean
+  outdatedBy: number
 }
 
 /**
@@ -147,7 +147,7 @@ export class ReplicateRegion implements Operation<RegionResult> {
     this.#settle(from, progress)
     if (failure.type === 'refused') {
       progress.refusal = failure.reason ?? 'refused'
-      progress.isOutdated ||= progress.refusal.startsWith('stale: ')
+      if (progress.refusal.startsWith('stale: ')) progress.outdatedBy += 1
       // A peer that knows less would take in what those responsible have refused.
       if (isOurFault(failure)) return
     } else {
@@ -211,7 +211,7 @@ export class ReplicateRegion implements Operation<RegionResult> {
         pending: 0,
         acknowledged: 0,
         refusal: undefined,
-        isOutdated: false,
+        outdatedBy: 0,
       }
       this.#progress.set(item.request, progress)
       for (let i = 0; i < wanted; i++) this.#enqueue(progress)
@@ -251,13 +251,13 @@ export class ReplicateRegion implements Operation<RegionResult> {
     this.#result = {
       region,
       items: [...this.#progress.values()].map(
-        ({ item, acknowledged, wanted, selfIsNear, refusal, isOutdated, pending }) => ({
+        ({ item, acknowledged, wanted, selfIsNear, refusal, outdatedBy, pending }) => ({
           item,
           acknowledged,
           wanted,
           selfIsNear,
           refusal,
-          isOutdated,
+          outdatedBy,
           isComplete: pending === 0,
         }),
       ),

@@ -11,6 +11,7 @@ import {
   type Region,
   type RegionItem,
   type RegionResult,
+  type ReplicatedItem,
   ReplicateRegion,
 } from '../core/replicate-region.ts'
 import type { Lookups } from './lookups.ts'
@@ -139,12 +140,13 @@ export class Replication {
       this.#takeHeld(first, region, (held) => this.#isDue(held, now))
     const result = await this.#run(first, take, { selfHolds: true })
     if (result === undefined) return undefined
-    for (const { item, acknowledged, wanted, selfIsNear, isOutdated, isComplete } of result.items) {
-      const { request, target } = item
+    for (const replicated of result.items) {
+      const { request, target } = replicated.item
       if (request.type !== 'put-value' || records.get(request.key, now) === undefined) continue
-      if (isOutdated || !isComplete) continue // see #catchUp; due as before
-      // Whoever is no longer one of the k closest, and has seen k others take the value over, is done with it.
-      if (!selfIsNear && wanted >= options.k && acknowledged >= wanted) this.#release(request.key)
+      if (!replicated.isComplete) continue // due as before
+      if (isTakenOver(replicated, options.k)) this.#release(request.key)
+      else if (replicated.outdatedBy > 0)
+        continue // see #catchUp
       else records.put({ record: request.record, target, origin: 'replica', now }) // as if it had arrived
     }
     await this.#catchUp(result)
@@ -202,12 +204,16 @@ export class Replication {
    * copy because one peer says that there is a newer one: it could be the last.
    */
   async #catchUp({ items }: RegionResult): Promise<void> {
-    const outdated = items.filter(({ isOutdated }) => isOutdated)
+    const outdated = items.filter(({ outdatedBy }) => outdatedBy > 0)
+    const { records, ports, catchUp } = this.#init
     const keys = outdated.flatMap(({ item: { request } }) =>
-      request.type === 'put-value' ? [request.key] : [],
+      request.type === 'put-value' &&
+      records.get(request.key, ports.clock.wallClock()) !== undefined
+        ? [request.key]
+        : [],
     )
     for (let i = 0; i < keys.length; i += CATCH_UPS_AT_ONCE) {
-      await Promise.all(keys.slice(i, i + CATCH_UPS_AT_ONCE).map(this.#init.catchUp))
+      await Promise.all(keys.slice(i, i + CATCH_UPS_AT_ONCE).map(catchUp))
     }
   }
 
@@ -326,6 +332,17 @@ export class Replication {
 }
 
 type Held = NonNullable<ReturnType<RecordStore['get']>>
+
+/**
+ * Whoever is no longer one of the k closest, and has seen k others take the value over or say that they hold a newer one, is
+ * done with it.
+ */
+function isTakenOver(
+  { acknowledged, outdatedBy, wanted, selfIsNear }: ReplicatedItem,
+  k: number,
+): boolean {
+  return !selfIsNear && wanted >= k && acknowledged + outdatedBy >= wanted
+}
 
 /** Whether an interval since a moment is over; one of the future is long past: the clock went back since. */
 function isOver(since: UnixMs, intervalMs: number, now: UnixMs): boolean {
