@@ -7,7 +7,6 @@ import { ApiServer } from '../api/server.ts'
 import { KadmiumError } from '../core/errors.ts'
 import type { DhtEvent } from '../core/events.ts'
 import type { Observer } from '../core/ports.ts'
-import { LevelDbStorage } from '../storage/leveldb-storage.ts'
 import { type Config, type ResolvedConfig, resolveConfig } from './config.ts'
 import { dashboardAnswers, dashboardUrl } from './dashboard.ts'
 import {
@@ -48,11 +47,12 @@ export interface Daemon {
   stop(): Promise<void>
 }
 
-/** Starts a daemon: settings, lock, key, store, peer, API, in this order. What fails on the way is taken back. */
+/** Starts a daemon: settings, lock and store, key, peer, API, in this order. What fails on the way is taken back. */
 export async function startDaemon(init: DaemonInit): Promise<Daemon> {
   const { flags, environment, configFile: file } = init
   const settings = resolveConfig({ flags, environment, data: resolve(init.data), file })
-  const directory = await openDataDirectory(init.data)
+  const { syncWrites } = settings.config
+  const directory = await openDataDirectory(init.data, { syncWrites })
   const undo: (() => Promise<void>)[] = [() => directory.release()]
   const stop = async (): Promise<void> => {
     for (const step of undo.splice(0).reverse()) await step()
@@ -74,14 +74,12 @@ async function startParts(
 ): Promise<Daemon> {
   const { log } = init
   if (origins.logLevel.source !== 'default') log.level = config.logLevel
-  const storage = await LevelDbStorage.open(directory.store, { syncWrites: config.syncWrites })
-  undo.push(() => storage.close())
   const metrics = new MetricsPage(directory.path)
   const peer = await Peer.start({
     privateKey: directory.privateKey,
     listen: config.listen,
     bootstrap: config.bootstrap,
-    storage,
+    storage: directory.storage,
     mode: config.mode,
     prefix: config.prefix,
     k: config.k,

@@ -1,16 +1,17 @@
 import { randomBytes } from 'node:crypto'
-import { chmod, mkdir, open, readFile, rename, unlink, writeFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { chmod, mkdir, readFile, rename, unlink, writeFile } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
 import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys'
 import type { PrivateKey } from '@libp2p/interface'
 import { dashboardPath, socketPath } from '../api/default-address.ts'
 import { KadmiumError } from '../core/errors.ts'
+import { type LevelDbOptions, LevelDbStorage } from '../storage/leveldb-storage.ts'
 
 /** Where a daemon keeps what outlives it. */
 export interface DataDirectory {
   readonly path: string
-  /** The LevelDB folder. */
-  readonly store: string
+  /** Records and contacts. */
+  readonly storage: LevelDbStorage
   /** The API's unix socket. */
   readonly socket: string
   readonly privateKey: PrivateKey
@@ -19,27 +20,31 @@ export interface DataDirectory {
 }
 
 /**
- * Opens a data directory, making it if need be, and locks it: one daemon per directory. A lock whose process is gone, after
- * a kill -9 or a power cut, is taken over.
+ * Opens a data directory, making it if need be, and locks it: one daemon per directory. The lock is that of its database,
+ * which the operating system takes back whatever becomes of the process: no kill -9 or power cut leaves one behind. The
+ * file `lock` only tells people which process has it.
  *
- * @throws KadmiumError `ERR_BUSY` if another daemon has it; `ERR_INVALID_OPTION` if its key is unreadable.
+ * @throws KadmiumError `ERR_BUSY` if another daemon has it; `ERR_INVALID_OPTION` if it cannot be made, or its key is
+ * unreadable; `ERR_STORAGE` if the database does not open.
  */
-export async function openDataDirectory(given: string): Promise<DataDirectory> {
+export async function openDataDirectory(
+  given: string,
+  options: LevelDbOptions = {},
+): Promise<DataDirectory> {
   const path = resolve(given)
-  await mkdir(path, { recursive: true, mode: 0o700 })
-  const lock = join(path, 'lock')
-  await takeLock(lock, path)
+  await makeDirectory(path)
+  const note = join(path, 'lock')
+  const storage = await openStorage(path, note, options)
+  const release = async (): Promise<void> => {
+    await unlink(note).catch(ignoreMissing) // while nobody else can have written it
+    await storage.close()
+  }
   try {
+    await writePrivate(note, `${process.pid}\n`)
     const privateKey = await loadPrivateKey(join(path, 'key'))
-    return {
-      path,
-      store: join(path, 'store'),
-      socket: socketPath(path),
-      privateKey,
-      release: () => unlink(lock),
-    }
+    return { path, storage, socket: socketPath(path), privateKey, release }
   } catch (error) {
-    await unlink(lock)
+    await release()
     throw error
   }
 }
@@ -90,35 +95,54 @@ async function writePrivate(path: string, content: string | Uint8Array): Promise
   await rename(temporary, path)
 }
 
-async function takeLock(lock: string, directory: string): Promise<void> {
-  for (let attempt = 0; attempt < 3; attempt++) {
-    try {
-      const file = await open(lock, 'wx', 0o600)
-      await file.writeFile(`${process.pid}\n`)
-      await file.close()
-      return
-    } catch (error) {
-      if (!hasCode(error, 'EEXIST')) throw error
-    }
-    const holder = Number((await readIfThere(lock))?.toString('utf8'))
-    if (holder !== process.pid && isRunning(holder)) {
-      throw new KadmiumError(
-        'ERR_BUSY',
-        `another daemon (process ${holder}) uses ${directory}; stop it, or choose another directory with --data`,
-      )
-    }
-    await unlink(lock).catch(ignoreMissing)
+async function openStorage(
+  directory: string,
+  note: string,
+  options: LevelDbOptions,
+): Promise<LevelDbStorage> {
+  try {
+    return await LevelDbStorage.open(join(directory, 'store'), options)
+  } catch (error) {
+    if (!(error instanceof KadmiumError) || error.details.locked !== true) throw error
+    const holder = Number((await readIfThere(note))?.toString('utf8'))
+    const who = Number.isInteger(holder) && holder > 0 ? ` (process ${holder})` : ''
+    throw new KadmiumError(
+      'ERR_BUSY',
+      `another daemon${who} uses ${directory}; stop it, or choose another directory with --data`,
+      { cause: error },
+    )
   }
-  throw new KadmiumError('ERR_BUSY', `cannot take ${lock}: other daemons are starting`)
 }
 
-function isRunning(pid: number): boolean {
-  if (!Number.isInteger(pid) || pid <= 0) return false
+async function makeDirectory(path: string): Promise<void> {
   try {
-    process.kill(pid, 0)
+    await makeWithParents(path)
+  } catch (cause) {
+    throw new KadmiumError(
+      'ERR_INVALID_OPTION',
+      `cannot make the data directory ${path}: ${cause instanceof Error ? cause.message : String(cause)}; choose another with --data`,
+      { cause },
+    )
+  }
+}
+
+/** Not by mkdir's own `recursive`: below /proc, where nobody makes directories, Node 24 tries for ever. */
+async function makeWithParents(path: string): Promise<void> {
+  if (await made(path, 'ENOENT')) return
+  const parent = dirname(path)
+  if (parent !== path) await makeWithParents(parent)
+  await made(path)
+}
+
+/** Whether the directory is there now; `false` if it cannot be made for the reason that is let pass. */
+async function made(path: string, letPass?: string): Promise<boolean> {
+  try {
+    await mkdir(path, { mode: 0o700 })
     return true
   } catch (error) {
-    return hasCode(error, 'EPERM') // it runs, and is somebody else's
+    if (hasCode(error, 'EEXIST')) return true
+    if (letPass !== undefined && hasCode(error, letPass)) return false
+    throw error
   }
 }
 

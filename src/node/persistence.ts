@@ -104,7 +104,7 @@ export class Persistence {
 }
 
 /** How soon after a change the contacts are saved, while there are few of them and while there are many. ms. */
-const SAVE_SOON_MS = 1_000
+const SAVE_SOON_MS = 100
 const SAVE_LATER_MS = 5 * 60_000
 
 /** Saves the contacts after they have changed, so that a peer that is killed comes back without a bootstrap peer. */
