@@ -10,7 +10,12 @@ import { trimCloser } from './answer-size.ts'
 import type { OpenedStream } from './dialer.ts'
 import { Fifo } from './fifo.ts'
 import type { InboundLoad } from './inbound-load.ts'
-import { INBOUND_BACKLOG_BYTES_MAX, INBOUND_PARTIAL_MS, INBOUND_PER_STREAM_MAX } from './limits.ts'
+import {
+  INBOUND_BACKLOG_BYTES_MAX,
+  INBOUND_MESSAGE_MS,
+  INBOUND_PARTIAL_MS,
+  INBOUND_PER_STREAM_MAX,
+} from './limits.ts'
 import { StandingStream } from './standing-stream.ts'
 import { concat } from './stream-bytes.ts'
 import type { TokenBucket } from './token-bucket.ts'
@@ -78,6 +83,10 @@ export class InboundStream {
   #isEnded = false
   /** When bytes last came or went. */
   #movedAt: Instant
+  /** Requests taken. */
+  #taken = 0
+  /** Since which look of `isStuck` the request behind the `after` that were taken has been half read. */
+  #halfRead: { readonly after: number; readonly since: Instant } | undefined
 
   constructor(
     context: InboundContext,
@@ -107,10 +116,18 @@ export class InboundStream {
     return this.#slots.length === 0 && this.#outBytes === 0 && this.#isDrained
   }
 
-  /** Whether it has stood still for too long in the middle of a message, in or out. */
+  /**
+   * Whether it has stood still for too long in the middle of a message, in or out, or brings a message in drips. To be asked
+   * from time to time.
+   */
   isStuck(now: Instant): boolean {
+    const isHalfRead =
+      this.#held === undefined && this.#slots.length === 0 && this.#decoder.pendingBytes > 0
+    if (!isHalfRead) this.#halfRead = undefined
+    else if (this.#halfRead?.after !== this.#taken) {
+      this.#halfRead = { after: this.#taken, since: now }
+    } else if (now - this.#halfRead.since >= INBOUND_MESSAGE_MS) return true
     if (now - this.#movedAt < INBOUND_PARTIAL_MS || this.#held !== undefined) return false
-    const isHalfRead = this.#slots.length === 0 && this.#decoder.pendingBytes > 0
     return isHalfRead || this.#stream.writableNeedsDrain
   }
 
@@ -203,6 +220,7 @@ export class InboundStream {
     // Its answer may take a minute, and all behind it would wait: it has a protocol of its own (watch-inbound.ts).
     if (decoded.request.type === 'watch') throw new WireError('watch among other requests')
     counters.requests += 1
+    this.#taken += 1
     const slot: Slot = { decoded, outcome: undefined }
     this.#slots.push(slot)
     load.begin()

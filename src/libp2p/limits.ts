@@ -36,6 +36,9 @@ export const INBOUND_IDLE_MS = 300_000
 /** A message that does not go on for so long is given up, and its stream reset. ms. */
 export const INBOUND_PARTIAL_MS = 15_000
 
+/** A message must be whole so long after its first bytes, however steadily it drips. ms. The largest then takes 1.2 KB/s. */
+export const INBOUND_MESSAGE_MS = 60_000
+
 /** Requests of one stream that are being answered; reading pauses until some are. */
 export const INBOUND_PER_STREAM_MAX = 64
 

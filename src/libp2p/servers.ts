@@ -96,8 +96,11 @@ export class Servers {
     const addresses = await this.#addressesOf(peerId, connection)
     const contact = this.#init.contacts.contactOfPeer(peerId, addresses)
     if (contact === undefined || this.#topology === undefined) return
-    this.#others.delete(contact.id)
-    this.#known.set(contact.id, { contact, heardAt: this.#init.clock.now() })
+    // It may have gone meanwhile; then nobody would take it out again.
+    if (this.#init.connections.has(contact.id)) {
+      this.#others.delete(contact.id)
+      this.#known.set(contact.id, { contact, heardAt: this.#init.clock.now() })
+    }
     this.#init.onSeen(contact)
   }
 
