@@ -59,6 +59,7 @@ export class SystemClock implements Clock {
   }
 
   #ring(): void {
+    this.#timer = undefined
     this.#timerAt = Number.POSITIVE_INFINITY
     const now = performance.now() // alarms set while others fire wait for the next turn
     try {
@@ -72,8 +73,7 @@ export class SystemClock implements Clock {
       }
     } finally {
       const first = this.#alarms[0]
-      if (first === undefined) this.#timer = undefined
-      else if (first.at < this.#timerAt) this.#setTimer(first.at)
+      if (first !== undefined && first.at < this.#timerAt) this.#setTimer(first.at)
     }
   }
 
