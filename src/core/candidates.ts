@@ -1,3 +1,4 @@
+import { unreachable } from './assert.ts'
 import { Contact } from './contact.ts'
 import { bytesEqual, compareDistance, headOf, type Key } from './key.ts'
 import { ADDRESS_RETRIES_MAX, ADDRESSES_PER_PEER_MAX } from './limits.ts'
@@ -28,6 +29,8 @@ export interface Candidate {
   retries: number
   /** Whether it failed without having seen a request. */
   unreached: boolean
+  /** Addresses that another referrer brought while it was being asked at others. */
+  spare: readonly Uint8Array[]
 }
 
 /**
@@ -78,6 +81,7 @@ export class Candidates {
       isEarly: false,
       retries: 0,
       unreached: false,
+      spare: NO_ADDRESSES,
     })
     return index
   }
@@ -112,16 +116,46 @@ function learnAddresses(candidate: Candidate, contact: Contact): void {
     (address) => !known.addresses.some((other) => bytesEqual(other, address)),
   )
   if (fresh.length === 0) return
-  const failed = candidate.state === 'failed'
-  if (!failed && candidate.state !== 'unasked') return
-  if (failed && (!candidate.unreached || candidate.retries >= ADDRESS_RETRIES_MAX)) return
-  const addresses = failed ? fresh : [...known.addresses, ...fresh].slice(0, ADDRESSES_PER_PEER_MAX)
-  candidate.contact = new Contact({ ...pick(known), addresses })
-  if (failed) {
-    candidate.state = 'unasked'
-    candidate.retries += 1
+  switch (candidate.state) {
+    case 'unasked': {
+      const addresses = inTurn(known.addresses, fresh)
+      candidate.contact = new Contact({ ...pick(known), addresses })
+      return
+    }
+    case 'failed':
+      if (candidate.unreached) tryAgain(candidate, fresh)
+      return
+    case 'waiting':
+    case 'slow':
+      candidate.spare = inTurn(candidate.spare, fresh)
+      return
+    default:
+      unreachable(candidate.state)
   }
 }
+
+/** A candidate has not answered at the addresses it was asked at: it may be asked again at those that came meanwhile. */
+export function trySpareAddresses(candidate: Candidate): void {
+  const { spare } = candidate
+  candidate.spare = NO_ADDRESSES
+  if (spare.length > 0) tryAgain(candidate, spare)
+}
+
+function tryAgain(candidate: Candidate, addresses: readonly Uint8Array[]): void {
+  if (candidate.retries >= ADDRESS_RETRIES_MAX) return
+  candidate.contact = new Contact({ ...pick(candidate.contact), addresses })
+  candidate.state = 'unasked'
+  candidate.retries += 1
+}
+
+/** One of each, and so on: a referrer who fills the list with false addresses must not crowd out the true one of another. */
+function inTurn(a: readonly Uint8Array[], b: readonly Uint8Array[]): Uint8Array[] {
+  const length = Math.max(a.length, b.length)
+  const all = Array.from({ length }, (_, i) => [...a.slice(i, i + 1), ...b.slice(i, i + 1)]).flat()
+  return all.slice(0, ADDRESSES_PER_PEER_MAX)
+}
+
+const NO_ADDRESSES: readonly Uint8Array[] = []
 
 function pick(contact: Contact): Pick<Contact, 'id' | 'idBytes' | 'key'> {
   return { id: contact.id, idBytes: contact.idBytes, key: contact.key }

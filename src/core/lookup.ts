@@ -1,5 +1,5 @@
 import { assert } from './assert.ts'
-import { type Candidate, Candidates } from './candidates.ts'
+import { type Candidate, Candidates, trySpareAddresses } from './candidates.ts'
 import type { Contact } from './contact.ts'
 import { bytesEqual, type Key } from './key.ts'
 import { CONTACTS_PER_RESPONSE_MAX, LOOKUP_CANDIDATES_PER_K } from './limits.ts'
@@ -166,6 +166,8 @@ export class Lookup implements Operation<LookupResult> {
     if (isAlive) return
     candidate.unreached = failure.type === 'unreachable'
     this.#failures += 1
+    // A dead address swallows packets as often as it refuses them.
+    if (candidate.unreached || failure.type === 'timeout') trySpareAddresses(candidate)
   }
 
   /** The position of a newly heard-of contact among the candidates, or -1. */

@@ -252,6 +252,32 @@ describe('Lookup', () => {
     expect(reached?.addresses).toEqual([Uint8Array.of(2)])
   })
 
+  it.each(['refuse', 'swallow'])(
+    'finds a peer, though a liar named it first with nothing but addresses that %s requests',
+    (how) => {
+      const lies = Array.from({ length: 8 }, (_, i) => Uint8Array.of(i))
+      const right = Uint8Array.of(99)
+      const [liar, friend] = withBits(0b0000_1000, 0b0001_0000) as [Contact, Contact]
+      for (const [seeds, afterMs] of [
+        [[liar, friend], 10], // both answer before it is asked
+        [[liar, friend], 20], // it is being asked when the friend answers
+      ] as const) {
+        const named = (...addresses: Uint8Array[]): Contact => tinyContact(TARGET, { addresses })
+        const peer: Script = () =>
+          how === 'refuse' ? { failure: { type: 'unreachable' }, afterMs: 100 } : undefined
+        const network = new Map<string, Script>([
+          [toHex(liar.key), honest([named(...lies)])],
+          [toHex(friend.key), delayed(honest([named(right)]), afterMs)],
+          [toHex(named().key), peer],
+        ])
+        const { sent } = runScripted(new Lookup(lookupInit({ seeds, alpha: 2, k: 3 })), network)
+        const tried = sent.filter(({ to }) => to.key[0] === TARGET)
+        expect(tried.flatMap(({ to }) => to.addresses)).toContainEqual(right)
+        expect(tried.length).toBeLessThanOrEqual(2)
+      }
+    },
+  )
+
   it('says whom it knows, so that answers leave them out, but for whom others may reach better', () => {
     const [near, far, named] = withBits(0b0000_0001, 0b0000_1000, 0b0000_0011) as [
       Contact,
