@@ -18,6 +18,7 @@ describe('a service of libp2p', () => {
       servedAfter: [[], []],
       connectionsAfter: [0, 0],
       left: [],
+      warnings: [],
     })
   })
 

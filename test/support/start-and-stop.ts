@@ -25,6 +25,10 @@ Object.assign(globalThis, {
   },
 })
 
+// Of listeners that pile up, and the like.
+const warnings: string[] = []
+process.on('warning', ({ message }) => warnings.push(message))
+
 const { startPeer } = await import('./peers.ts')
 const text = (value: string): Uint8Array => new TextEncoder().encode(value)
 
@@ -46,7 +50,16 @@ for (const { libp2p } of peers) await libp2p.stop()
 const servedAfter = peers.map(({ libp2p }) => libp2p.getProtocols().filter(isOurs))
 const connectionsAfter = peers.map(({ libp2p }) => libp2p.getConnections().length)
 const left = [...timers.values()]
-const seen = { served, streams, connections, timersBefore, servedAfter, connectionsAfter, left }
+const seen = {
+  served,
+  streams,
+  connections,
+  timersBefore,
+  servedAfter,
+  connectionsAfter,
+  left,
+  warnings,
+}
 process.stdout.write(`${JSON.stringify(seen)}\n`)
 
 function isOurs(name: string): boolean {
