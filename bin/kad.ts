@@ -37,7 +37,9 @@ async function run({ main }: typeof import('../src/cli/main.ts')): Promise<void>
 
 /** Whoever read the output has read enough, as in `kad peers | head`: the command ends as it would, and a daemon lives on. */
 function onOutputError(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') crash(error)
+  if (error.code === 'EPIPE') return
+  console.error(`kad: cannot write the output: ${error.message}`)
+  process.exit(1)
 }
 
 function crash(error: unknown): void {
