@@ -103,12 +103,12 @@ export class Inbound {
   }
 
   #accept(stream: Stream, connection: Connection): void {
-    if (!this.#isServing || !this.#makeRoom()) {
+    const peer = connection.remotePeer.toString()
+    if (!this.#isServing || !this.#makeRoom(peer)) {
       stream.abort(new Error(this.#isServing ? 'too many streams' : 'not serving'))
       return
     }
     this.counters.streams += 1
-    const peer = connection.remotePeer.toString()
     const guest = this.#guestOf(peer)
     const inbound = new InboundStream(this.#context, { stream, connection }, peer, guest.rate)
     guest.streams.set(inbound, connection)
@@ -141,15 +141,22 @@ export class Inbound {
     }
   }
 
-  #makeRoom(): boolean {
+  /**
+   * When there are too many streams, a peer with the most of them loses the one that was silent for longest: an idle one, or
+   * any, if it has more than the newcomer will. So nobody keeps others out by taking many.
+   */
+  #makeRoom(peer: string): boolean {
     if (this.#streams.size < INBOUND_STREAMS_MAX) return true
-    let silent: InboundStream | undefined
+    let most = 0
+    for (const { streams } of this.#guests.values()) most = Math.max(most, streams.size)
+    const mayBeBusy = most > (this.#guests.get(peer)?.streams.size ?? 0) + 1
+    let victim: InboundStream | undefined
     for (const stream of this.#streams.keys()) {
-      if (stream.isIdle && (silent === undefined || stream.movedAt < silent.movedAt))
-        silent = stream
+      if (this.#guests.get(stream.peer)?.streams.size !== most) continue
+      if ((mayBeBusy || stream.isIdle) && isSooner(stream, victim)) victim = stream
     }
-    silent?.abort(new Error('another peer needs the room'))
-    return silent !== undefined
+    victim?.abort(new Error('another peer needs the room'))
+    return victim !== undefined
   }
 
   #forget(stream: InboundStream): void {
@@ -173,4 +180,10 @@ export class Inbound {
     }
     this.#cancelSweep = this.#streams.size > 0 ? this.#armSweep() : undefined
   }
+}
+
+/** Whether a stream is to end rather than another: idle ones before others, then the longest silent one. */
+function isSooner(stream: InboundStream, other: InboundStream | undefined): boolean {
+  if (other === undefined) return true
+  return stream.isIdle === other.isIdle ? stream.movedAt < other.movedAt : stream.isIdle
 }

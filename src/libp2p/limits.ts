@@ -27,7 +27,7 @@ export const SWEEP_MS = 2_000
 /** Streams that one connection may open to us. Source: libp2p's default; js peers open one for each request. */
 export const INBOUND_STREAMS_PER_CONNECTION_MAX = 32
 
-/** Streams that others hold open to us; beyond it the one longest silent is closed. */
+/** Streams that others hold open to us; beyond it a peer with the most of them loses one. */
 export const INBOUND_STREAMS_MAX = 2_048
 
 /** A stream of others that was silent for so long is closed. ms. Longer than `OUTBOUND_IDLE_MS`: its owner closes first. */

@@ -230,7 +230,23 @@ describe('the streams that others open', () => {
     await answerAll()
   })
 
-  it('are refused when all are in use', () => {
+  it('are not all for those who take many: each newcomer finds room, at their cost', async () => {
+    const friends = Array.from({ length: 10 }, (_, i) => open(`friend ${i}`))
+    const greedy = Array.from({ length: INBOUND_STREAMS_MAX - 10 }, (_, i) => open(`eve ${i % 64}`))
+    for (const stream of greedy) stream.receive(REQUEST.subarray(0, 2)) // none of them is idle
+    const newcomers = Array.from({ length: 100 }, (_, i) => open(`newcomer ${i}`))
+    expect([...friends, ...newcomers].every(({ status }) => status === 'open')).toBe(true)
+    expect(greedy.filter(({ status }) => status === 'aborted')).toHaveLength(100)
+    // Those who take more again take it from one another.
+    for (let i = 0; i < 200; i++) open(`eve ${i % 64}`).receive(REQUEST.subarray(0, 2))
+    expect([...friends, ...newcomers].every(({ status }) => status === 'open')).toBe(true)
+    expect(inbound.openStreams).toBeLessThanOrEqual(INBOUND_STREAMS_MAX)
+    for (const stream of newcomers) stream.receive(REQUEST)
+    await answerAll()
+    expect(newcomers.every(({ sent }) => sent.length === 1)).toBe(true)
+  })
+
+  it('are refused when all are in use, of as many peers', () => {
     const used = Array.from({ length: INBOUND_STREAMS_MAX }, (_, i) => open(`peer ${i}`))
     for (const stream of used) stream.receive(REQUEST.subarray(0, 2))
     expect(open('last').error?.message).toBe('too many streams')
