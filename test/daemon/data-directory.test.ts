@@ -49,7 +49,7 @@ describe('a data directory', () => {
         code: 'ERR_INVALID_OPTION',
         message: expect.stringMatching(
           /^cannot make the data directory .*; choose another with --data$/,
-        ),
+        ) as string,
       })
     }
   })
@@ -59,7 +59,7 @@ describe('a data directory', () => {
     await writeFile(join(folder, 'key'), 'no key')
     await expect(openDataDirectory(folder)).rejects.toMatchObject({
       code: 'ERR_INVALID_OPTION',
-      message: expect.stringContaining('restore it from a backup'),
+      message: expect.stringContaining('restore it from a backup') as string,
     })
     expect(await readFile(join(folder, 'key'), 'utf8')).toBe('no key')
     await rm(join(folder, 'key'))

@@ -11,8 +11,9 @@ beforeEach(() => {
 
 afterEach(() => {
   clock.close()
-  expect(vi.getTimerCount()).toBe(0)
+  const left = vi.getTimerCount()
   vi.useRealTimers()
+  if (left > 0) throw new Error(`${left} timers are left`)
 })
 
 describe('the system’s clock', () => {
@@ -37,7 +38,7 @@ describe('the system’s clock', () => {
   })
 
   it('never fires within the call, also when the time has passed', () => {
-    const fire = vi.fn()
+    const fire = vi.fn<() => void>()
     clock.setAlarm(clock.now() - 100, fire)
     expect(fire).not.toHaveBeenCalled()
     vi.advanceTimersByTime(1)
@@ -45,7 +46,7 @@ describe('the system’s clock', () => {
   })
 
   it('waits longer than a timer of the system can', () => {
-    const fire = vi.fn()
+    const fire = vi.fn<() => void>()
     const days30 = 30 * 24 * 3_600_000
     clock.setAlarm(clock.now() + days30, fire)
     vi.advanceTimersByTime(days30 - 1)
@@ -64,7 +65,7 @@ describe('the system’s clock', () => {
   })
 
   it('goes on when an alarm throws', () => {
-    const fire = vi.fn()
+    const fire = vi.fn<() => void>()
     clock.setAlarm(clock.now() + 10, () => {
       throw new Error('a broken invariant')
     })
