@@ -295,6 +295,17 @@ describe('KademliaNode', () => {
     expect(joined).toMatchObject({ contacts: 7, answered: 7 })
   })
 
+  it('remembers whom it met, though it is killed within a second of joining', async () => {
+    const network = new VirtualNetwork()
+    const [first] = await network.spawnMany(3)
+    const joined = await network.spawn('hasty')
+    await network.clock.until(joined.node.join([first?.node.self as Contact]))
+    await network.clock.pass(200)
+    network.kill('hasty')
+    const again = await network.spawn('hasty', {}, joined.storage)
+    expect(ids(again.node.savedContacts()).sort()).toEqual(['peer-0', 'peer-1', 'peer-2'])
+  })
+
   it('refreshes buckets that no lookup touched, and its own neighbourhood', async () => {
     const network = new VirtualNetwork()
     const peers = await network.spawnMany(30, { k: 4, refreshIntervalMs: 10 * MINUTE })
