@@ -33,11 +33,12 @@ async function demo(keeps: boolean, output: Output): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'kadmium-demo-'))
   const daemons: ChildDaemon[] = []
   const interruption = Promise.withResolvers<void>()
-  process.once('SIGINT', () => interruption.resolve())
-  process.once('SIGTERM', () => interruption.resolve())
+  const ending = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => interruption.resolve())
   const end = interruption.promise.then(() => EXIT.interrupted)
+  const running = run(folder, daemons, output, ending.signal)
   try {
-    const code = await Promise.race([run(folder, daemons, output), end])
+    const code = await Promise.race([running, end])
     if (code === EXIT.ok && keeps) {
       const alive = daemons.find(({ isRunning }) => isRunning())
       output.note(`\nThe peers go on until Ctrl-C. Try: kad get greeting --api ${alive?.api ?? ''}`)
@@ -49,14 +50,26 @@ async function demo(keeps: boolean, output: Output): Promise<number> {
     }
     return code
   } finally {
-    await Promise.all(daemons.map((daemon) => daemon.kill()))
+    ending.abort()
+    await killAll(daemons)
+    await running.catch(() => {}) // it may be starting one more; what went wrong is thrown already
+    await killAll(daemons)
     await rm(folder, { recursive: true, force: true })
   }
 }
 
-async function run(folder: string, daemons: ChildDaemon[], output: Output): Promise<number> {
+async function killAll(daemons: readonly ChildDaemon[]): Promise<void> {
+  await Promise.all(daemons.map((daemon) => daemon.kill()))
+}
+
+async function run(
+  folder: string,
+  daemons: ChildDaemon[],
+  output: Output,
+  signal: AbortSignal,
+): Promise<number> {
   const startedAt = performance.now()
-  const step = stepPrinter(output, startedAt)
+  const step = stepPrinter(output, startedAt, signal)
   await startPeers(folder, daemons, step)
   const [alice, bob, carol] = daemons as [ChildDaemon, ChildDaemon, ChildDaemon]
   await waitUntilJoined(daemons)
@@ -90,8 +103,10 @@ async function run(folder: string, daemons: ChildDaemon[], output: Output): Prom
 
 type Step = (name: string, text: string, more?: Record<string, unknown>) => void
 
-function stepPrinter(output: Output, startedAt: number): Step {
+/** Tells each step as it is done; once the demo has ended, it throws instead, so that there is no next one. */
+function stepPrinter(output: Output, startedAt: number, signal: AbortSignal): Step {
   return (name, text, more = {}) => {
+    signal.throwIfAborted()
     const atMs = performance.now() - startedAt
     output.result({ step: name, atMs, text, ...more }, () => {
       const at = output.style('dim', formatDuration(atMs).padStart(8))

@@ -1,12 +1,14 @@
+import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { readFile, stat, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { contactsOf, Daemons, kad, type RunningDaemon, spawnKad, until } from '../support/kad.ts'
 
+const KAD = resolve(import.meta.dirname, '../../dist/bin/kad.js')
 const daemons = new Daemons()
 let one: RunningDaemon
 let two: RunningDaemon
@@ -219,6 +221,18 @@ describe('kad', () => {
     expect(ran.code).toBe(2)
     expect(ran.stderr).toContain('Did you mean get?')
   })
+
+  it('ends a demo that is interrupted while it starts peers, and leaves none running', async () => {
+    const demo = spawn(process.execPath, [KAD, 'demo', '--json'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const lines = createInterface({ input: demo.stdout })[Symbol.asyncIterator]()
+    const first = JSON.parse(String((await lines.next()).value)) as { pid: number }
+    demo.kill('SIGINT') // the second is starting
+    const [code] = (await once(demo, 'exit')) as [number]
+    expect(code).toBe(130)
+    expect(() => process.kill(first.pid, 0)).toThrow('ESRCH')
+  }, 60_000)
 
   it('runs the demo to its end', async () => {
     // As one has set them who uses a daemon of one's own: the demo's peers are not that one.
