@@ -125,10 +125,11 @@ export class KademliaNode {
     this.#replication = new Replication({ ...parts, lookups: this.#lookups, catchUp })
     this.#handOver = new HandOver(parts)
     this.#server = new Server(parts)
+    // One object for all who keep it: there may be a million of these peers in one process.
     const stored = { ...parts, lookups: this.#lookups, replication: this.#replication }
     this.#values = new Values(stored)
-    this.#providers = new Providers({ ...stored, store: this.providerRecords })
-    this.#watching = new Watching({ ...parts, lookups: this.#lookups })
+    this.#providers = new Providers(stored)
+    this.#watching = new Watching(stored)
     this.#persistence = new Persistence(ports, self.key, this.records, this.providerRecords)
     this.#saving = new SaveContactsDuty({
       isFew: () => this.table.size <= k,
@@ -161,7 +162,7 @@ export class KademliaNode {
   setMode(mode: Mode): void {
     if (mode === this.#mode) return
     this.#mode = mode
-    if (mode === 'client') this.#watching.answers.close('this peer no longer serves')
+    if (mode === 'client') this.#watching.closeAnswers('this peer no longer serves')
     this.#ports.observer?.observe({ type: 'mode', at: this.#ports.clock.now(), mode })
     this.#maintenance.rearm()
   }
@@ -230,7 +231,7 @@ export class KademliaNode {
       return
     }
     if (request.type === 'watch') {
-      this.#watching.answers.answer(from, request, reply, signal)
+      this.#watching.answer(from, request, reply, signal)
       return
     }
     const { outcome, write } = this.#server.answer(from, request)
@@ -333,7 +334,7 @@ export class KademliaNode {
       providerKeys: this.providerRecords.size,
       publications: this.#replication.publications.size,
       watches: this.#watching.size,
-      subscriptions: this.#watching.answers.size,
+      subscriptions: this.#watching.subscriptions,
       operations: this.#runner.running,
       networkSize: this.networkSize(),
     }

@@ -23,8 +23,9 @@ const PAUSE_MIN_MS = 1_000
 export class Maintenance {
   readonly #duties: readonly Duty[]
   readonly #clock: { now(): Instant; setAlarm(at: Instant, fire: () => void): () => void }
-  readonly #running = new Set<Duty>()
-  readonly #earliest = new Map<Duty, Instant>()
+  /** Made with the first duty that runs, both: most simulated peers are idle. */
+  #running: Set<Duty> | undefined
+  #earliest: Map<Duty, Instant> | undefined
   #cancel: (() => void) | undefined
   #alarmAt: Instant = Number.POSITIVE_INFINITY
   #isStarted = false
@@ -55,7 +56,7 @@ export class Maintenance {
     const now = this.#clock.now()
     let earliest = Number.POSITIVE_INFINITY
     for (const duty of this.#duties) {
-      if (this.#running.has(duty)) continue
+      if (this.#running?.has(duty) === true) continue
       earliest = Math.min(earliest, this.#dueAt(duty, now))
     }
     if (earliest === this.#alarmAt) return
@@ -68,19 +69,22 @@ export class Maintenance {
   }
 
   #dueAt(duty: Duty, now: Instant): Instant {
-    return Math.max(duty.nextDueAt(now), this.#earliest.get(duty) ?? 0)
+    return Math.max(duty.nextDueAt(now), this.#earliest?.get(duty) ?? 0)
   }
 
   #fire(): void {
     this.#cancel = undefined
     this.#alarmAt = Number.POSITIVE_INFINITY
     const now = this.#clock.now()
+    this.#running ??= new Set()
+    this.#earliest ??= new Map()
+    const [running, earliest] = [this.#running, this.#earliest]
     for (const duty of this.#duties) {
-      if (this.#running.has(duty) || this.#dueAt(duty, now) > now) continue
-      this.#running.add(duty)
+      if (running.has(duty) || this.#dueAt(duty, now) > now) continue
+      running.add(duty)
       void duty.run(now).then(() => {
-        this.#running.delete(duty)
-        this.#earliest.set(duty, this.#clock.now() + PAUSE_MIN_MS)
+        running.delete(duty)
+        earliest.set(duty, this.#clock.now() + PAUSE_MIN_MS)
         this.rearm()
       })
     }

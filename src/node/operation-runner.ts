@@ -27,8 +27,8 @@ export class OperationRunner {
   readonly #ports: Ports
   readonly #hooks: RequestHooks
   readonly #max: number
-  /** At most `operationsMax` of callers, and what maintenance runs. */
-  readonly #running = new Set<{ readonly kind: OperationKind; abort(reason: unknown): void }>()
+  /** At most `operationsMax` of callers, and what maintenance runs. Made with the first: most simulated peers are idle. */
+  #running: Set<{ readonly kind: OperationKind; abort(reason: unknown): void }> | undefined
   #nextNumber = 1
   #isClosed = false
 
@@ -39,7 +39,7 @@ export class OperationRunner {
   }
 
   get running(): number {
-    return this.#running.size
+    return this.#running?.size ?? 0
   }
 
   /**
@@ -56,7 +56,7 @@ export class OperationRunner {
     const { signal, hasFailed } = options
     return new Promise((resolve, reject) => {
       if (this.#isClosed) throw new KadmiumError('ERR_CLOSED', 'the peer has stopped')
-      if (this.#running.size >= this.#max) {
+      if (this.running >= this.#max) {
         throw new KadmiumError(
           'ERR_BUSY',
           `${this.#max} operations are under way; wait for some to end or raise \`operationsMax\``,
@@ -73,7 +73,7 @@ export class OperationRunner {
         ports: this.#ports,
         hooks: trace.hooks(this.#hooks),
         ended: (end) => {
-          this.#running.delete(drive)
+          this.#running?.delete(drive)
           signal?.removeEventListener('abort', onAbort)
           const isFailure = end.type === 'done' && hasFailed?.(end.result) === true
           trace.end(isFailure ? 'failed' : end.type, clock.now() - startedAt)
@@ -82,6 +82,7 @@ export class OperationRunner {
           else reject(end.reason)
         },
       })
+      this.#running ??= new Set()
       this.#running.add(drive)
       signal?.addEventListener('abort', onAbort, { once: true })
       trace.start(target)
@@ -105,7 +106,7 @@ export class OperationRunner {
   /** Ends everything under way with `ERR_CLOSED`; nothing can be run after it. */
   close(): void {
     this.#isClosed = true
-    for (const drive of [...this.#running]) {
+    for (const drive of [...(this.#running ?? [])]) {
       drive.abort(new KadmiumError('ERR_CLOSED', `the peer stopped during a ${drive.kind}`))
     }
   }

@@ -46,7 +46,7 @@ export interface ProvidersInit {
   readonly isServer: () => boolean
   readonly options: NodeOptions
   readonly ports: Ports
-  readonly store: ProviderStore
+  readonly providers: ProviderStore
   readonly lookups: Lookups
   readonly runner: OperationRunner
   readonly replication: Replication
@@ -62,7 +62,7 @@ export class Providers {
 
   /** See `KademliaNode.provide`. */
   async provide(key: Uint8Array, given: OperationOptions): Promise<ProvideResult> {
-    const { ports, runner, lookups, store, replication, self, isServer } = this.#init
+    const { ports, runner, lookups, providers, replication, self, isServer } = this.#init
     given.signal?.throwIfAborted()
     checkKey(key)
     const startedAt = ports.clock.now()
@@ -70,7 +70,7 @@ export class Providers {
     const provider = self()
     const write = [replication.published('provider', key, target)]
     if (isServer()) {
-      const admission = store.add(key, target, provider, ports.clock.wallClock())
+      const admission = providers.add(key, target, provider, ports.clock.wallClock())
       if (admission.type === 'stored') write.push(...admission.write)
     }
     this.#write(write)
@@ -102,7 +102,7 @@ export class Providers {
 
   /** See `KademliaNode.findProviders`. */
   async findProviders(key: Uint8Array, given: FindProvidersOptions): Promise<readonly Contact[]> {
-    const { ports, runner, lookups, store } = this.#init
+    const { ports, runner, lookups, providers } = this.#init
     given.signal?.throwIfAborted()
     checkKey(key)
     const target = this.#targetOf(key)
@@ -112,7 +112,7 @@ export class Providers {
         { type: 'get-providers', key, target },
         { timeoutMs: given.timeoutMs },
       ),
-      local: store.get(key, ports.clock.wallClock(), ports.random),
+      local: providers.get(key, ports.clock.wallClock(), ports.random),
       wanted: Math.max(1, given.count ?? PROVIDERS_WANTED),
       ...(found === undefined ? {} : { found }),
     })

@@ -42,21 +42,36 @@ export interface WatchingInit {
 
 /** The keys that this peer watches; readers of one key share its subscriptions. And the watchers that it answers. */
 export class Watching {
-  /** The server side. */
-  readonly answers: WatchAnswers
   readonly #init: WatchingInit
-  /** By key and number of replicas; at most `WATCHES_MAX`. */
-  readonly #runs = new Map<string, WatchRun>()
+  /** The server side; made when the first watcher asks: most peers are watched by nobody. */
+  #answers: WatchAnswers | undefined
+  /** By key and number of replicas; at most `WATCHES_MAX`. Made with the first. */
+  #runs: Map<string, WatchRun> | undefined
   #isClosed = false
 
   constructor(init: WatchingInit) {
     this.#init = init
-    this.answers = new WatchAnswers(init)
   }
 
   /** Keys watched. */
   get size(): number {
-    return this.#runs.size
+    return this.#runs?.size ?? 0
+  }
+
+  /** Watchers that this peer tells of news: pairs of peer and key. */
+  get subscriptions(): number {
+    return this.#answers?.size ?? 0
+  }
+
+  /** See `WatchAnswers.answer`. */
+  answer(...call: Parameters<WatchAnswers['answer']>): void {
+    this.#answers ??= new WatchAnswers(this.#init)
+    this.#answers.answer(...call)
+  }
+
+  /** Ends what others watch here; they turn to other holders. */
+  closeAnswers(reason: string): void {
+    this.#answers?.close(reason)
   }
 
   /** See `KademliaNode.watch`. */
@@ -81,18 +96,17 @@ export class Watching {
 
   /** A value has taken its place in the own store. */
   landed(held: HeldRecord): void {
-    this.answers.landed(held)
-    if (this.#runs.size === 0) return
-    for (const run of this.#runs.values()) run.landed(held)
+    this.#answers?.landed(held)
+    for (const run of this.#runs?.values() ?? []) run.landed(held)
   }
 
   /** Ends every watch with `ERR_CLOSED`, and refuses those of others. */
   close(): void {
     this.#isClosed = true
-    this.answers.close('this peer stops')
+    this.closeAnswers('this peer stops')
     const reason = new KadmiumError('ERR_CLOSED', 'the peer stopped during a watch')
-    for (const run of this.#runs.values()) run.stop(reason)
-    this.#runs.clear()
+    for (const run of this.#runs?.values() ?? []) run.stop(reason)
+    this.#runs?.clear()
   }
 
   async *#read(
@@ -103,7 +117,7 @@ export class Watching {
   ): AsyncGenerator<WatchNotice, never, undefined> {
     signal?.throwIfAborted()
     const name = `${toHex(target)} ${replicas}`
-    const run = this.#runs.get(name) ?? this.#start(name, key, target, replicas)
+    const run = this.#runs?.get(name) ?? this.#start(name, key, target, replicas)
     const queue = new NoticeQueue(WATCH_EVENTS_MAX)
     const onAbort = (): void => queue.end(signal?.reason)
     signal?.addEventListener('abort', onAbort, { once: true })
@@ -112,7 +126,7 @@ export class Watching {
       for (;;) yield await queue.next()
     } finally {
       signal?.removeEventListener('abort', onAbort)
-      if (run.leave(queue) && this.#runs.get(name) === run) {
+      if (run.leave(queue) && this.#runs?.get(name) === run) {
         this.#runs.delete(name)
         run.stop(undefined)
       }
@@ -121,10 +135,11 @@ export class Watching {
 
   #start(name: string, key: Uint8Array, target: Key, replicas: number): WatchRun {
     if (this.#isClosed) throw new KadmiumError('ERR_CLOSED', 'the peer has stopped')
-    if (this.#runs.size >= WATCHES_MAX) {
+    if (this.size >= WATCHES_MAX) {
       throw new KadmiumError('ERR_BUSY', `${WATCHES_MAX} keys are watched; end a watch first`)
     }
     const run = new WatchRun(this.#init, key, target, replicas)
+    this.#runs ??= new Map()
     this.#runs.set(name, run)
     run.start()
     return run
