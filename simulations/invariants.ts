@@ -1,10 +1,14 @@
-import { compareDistance } from '../src/core/key.ts'
+import { commonPrefixLength, compareDistance } from '../src/core/key.ts'
+import type { RoutingTable } from '../src/core/routing-table.ts'
+import { eventOrder } from './engine/event-queue.ts'
+import { EPOCH_MS } from './engine/sim-peer.ts'
 import type { Simulator } from './engine/simulator.ts'
 import type { SimulatedNetwork, SimulatedPeer } from './simulated-network.ts'
+import { holdersOf, type PutValue } from './values.ts'
 
 /**
- * What must hold at any time, at any seed (science.md F). Some of the twelve are held elsewhere: I3 by the tests of
- * `RoutingTable`, I5 and I6 by those of `Lookup`, I11 by the digest, I12 by `checkQuiescence`.
+ * What must hold at any time, at any seed (science.md F): what a look at the peers shows. What shows only while they work is
+ * watched by the `Referee` (I3 to I7); I11 is held by the digest, I12 by `checkQuiescence`.
  */
 
 /** A broken invariant: which, and what was seen. */
@@ -20,6 +24,9 @@ export class InvariantError extends Error {
 
 /** So many peers are checked, evenly spread over the keyspace: a check costs some microseconds a contact. */
 const CHECKED_PEERS_MAX = 2_000
+
+/** By how much a record may end later than its life from the put on: its way from holder to holder took as long. ms. */
+const ON_THE_WAY_MS = 5 * 60_000
 
 /** How long a network that has stopped is listened to: longer than any interval of a peer's duties. */
 const STANDSTILL_MS = 2 * 3_600_000
@@ -54,7 +61,8 @@ function checkPeer(sim: SimulatedNetwork, peer: SimulatedPeer): void {
   const { node, contact: self } = peer
   if (node === undefined) throw new InvariantError('I8', `${self.id} is dead and in the oracle`)
   const { table, records, options } = node
-  // I1 and I2: buckets hold what belongs to them, within their bounds.
+  checkRanges(peer, node.table)
+  // I1: buckets hold what belongs to them, each once and within their bounds.
   try {
     table.checkInvariants()
   } catch (error) {
@@ -89,13 +97,45 @@ function checkPeer(sim: SimulatedNetwork, peer: SimulatedPeer): void {
   }
 }
 
+/** I2: every key but the own one belongs to one bucket, that of the prefix it shares: they part the keyspace among them. */
+function checkRanges({ contact: self }: SimulatedPeer, table: RoutingTable): void {
+  let before = -1
+  for (const { prefixLength, contacts } of table.groups()) {
+    if (prefixLength <= before)
+      throw new InvariantError('I2', `${self.id} has buckets that overlap`)
+    before = prefixLength
+    const stray = contacts.find(({ key }) => commonPrefixLength(self.key, key) !== prefixLength)
+    if (stray === undefined) continue
+    throw new InvariantError('I2', `${self.id} has ${stray.id} in the wrong bucket`)
+  }
+}
+
 /**
- * I8 and I9 at the end: peers that have stopped wait for nothing, and say nothing any more.
+ * I7 over time: who stores a record again gives it no longer life. These were put before `putBefore`, and nobody renews them.
+ *
+ * @throws InvariantError
+ */
+export function checkLives(sim: Simulator, values: readonly PutValue[], putBefore: number): void {
+  const latest = putBefore + sim.options.recordLifetimeMs + ON_THE_WAY_MS
+  for (const value of values) {
+    for (const peer of holdersOf(sim, value)) {
+      const held = peer.node?.records.get(value.key, peer.wallClock())
+      const endsAt = ((held?.expiresAt ?? 0) - EPOCH_MS - peer.skewMs) / peer.clockRate
+      if (endsAt <= latest) continue
+      const lateMs = Math.round(endsAt - latest)
+      throw new InvariantError('I7', `${peer.contact.id} prolongs a record by ${lateMs} ms`)
+    }
+  }
+}
+
+/**
+ * I8 and I9 at the end: peers that have stopped wait for nothing, have no alarm left, and say nothing any more. Their
+ * computers stay on, or a message too many would not be sent.
  *
  * @throws InvariantError
  */
 export async function checkStandstill(sim: Simulator): Promise<void> {
-  await sim.until(Promise.all([...sim.oracle.peers].map((peer) => sim.stop(peer))))
+  await sim.until(Promise.all(sim.oracle.peers.map(({ node }) => node?.stop())))
   const { counters } = sim.network
   if (counters.requestsUnderWay !== 0) {
     throw new InvariantError('I9', `${counters.requestsUnderWay} requests never ended`)
@@ -104,4 +144,6 @@ export async function checkStandstill(sim: Simulator): Promise<void> {
   await sim.run(sim.now + STANDSTILL_MS)
   const late = counters.messages - messages
   if (late > 0) throw new InvariantError('I8', `${late} messages of peers that have stopped`)
+  const alarms = sim.queue.countFrom(eventOrder(1, 0)) // 0 is the world, which goes on
+  if (alarms > 0) throw new InvariantError('I8', `${alarms} alarms of peers that have stopped`)
 }

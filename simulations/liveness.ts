@@ -36,6 +36,8 @@ export async function checkLiveness(
   if (completeness < COMPLETENESS) {
     throw new InvariantError('L1', `${(completeness * 100).toFixed(1)} % of neighbours are known`)
   }
+  checkConnected(sim)
+  if (cut !== undefined) checkMended(sim, cut)
   for (let i = 0; i < LOOKUPS; i++) {
     const { recall } = await sim.until(lookUp(sim, random.pick(oracle.peers), random.bytes(32)))
     if (recall < 1) throw new InvariantError('L2', `a lookup finds ${(recall * 100).toFixed(0)} %`)
@@ -49,8 +51,6 @@ export async function checkLiveness(
       throw new InvariantError('L3', `${reader.contact.id} does not find a value that was held`)
     }
   }
-  checkConnected(sim)
-  if (cut !== undefined) checkMended(sim, cut)
 }
 
 /** L4: along the contacts in tables everybody reaches everybody. Both ways from one peer, which is the same. */

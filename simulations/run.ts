@@ -150,13 +150,21 @@ function nodeOptionsOf(options: SimulationOptions): NodeOptions {
 
 async function runSimulated(scenario: Scenario, setting: Setting): Promise<Course> {
   const sims: Simulator[] = []
+  // Work that nobody waits for may fail as well: an assertion of the core in a peer's upkeep.
+  const onFailure = (reason: unknown): void => sims.at(-1)?.fail(reason)
+  process.on('unhandledRejection', onFailure)
   const world = makeWorld(setting, (options) => {
     const sim = makeSimulator(options)
     sim.breakMs = setting.hooks.breakMs ?? sim.breakMs
     sims.push(sim)
     return sim
   })
-  await runIn(world, scenario, setting)
+  try {
+    await runIn(world, scenario, setting)
+    await sims.at(-1)?.rest()
+  } finally {
+    process.removeListener('unhandledRejection', onFailure)
+  }
   const digests = sims.map(({ trace }) => trace.digest()).join()
   return courseOf(sims, createHash('sha256').update(digests).digest('hex'), setting)
 }
@@ -246,6 +254,7 @@ function makeWorld<Network extends SimulatedNetwork>(
     sim,
     draft,
     tally,
+    signal,
     another,
     phase: (name, end) => {
       phase = { phase: name, from: current?.sim.now ?? 0, end }

@@ -31,6 +31,8 @@ export interface World<Network extends SimulatedNetwork = Simulator> {
   readonly sim: Network
   readonly draft: Draft
   readonly tally: Tally
+  /** Aborted when the run is to end; time then passes no further. */
+  readonly signal: AbortSignal | undefined
   /** A second network by the same options, or some others; nothing has started in it. */
   another(changed?: Partial<SimulationOptions>): Network
   /** Says what begins now, and when it ends if that is known. ms of the network's time. */

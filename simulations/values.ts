@@ -1,8 +1,10 @@
 import { KadmiumError } from '../src/core/errors.ts'
 import { type Key, keyFromDigest, toHex } from '../src/core/key.ts'
+import type { NodeOptions } from '../src/core/options.ts'
 import { sha256Key } from '../src/core/record-key.ts'
 import type { Draft } from './draft.ts'
 import { SeededRandom } from './engine/random.ts'
+import type { Oracle } from './oracle.ts'
 import type { World } from './scenario.ts'
 import type { SimulatedNetwork, SimulatedPeer } from './simulated-network.ts'
 import { gini, mean } from './statistics.ts'
@@ -74,12 +76,12 @@ async function isAcknowledged(
 }
 
 /** The living peers that hold a value, nearest first. */
-export function holdersOf(
-  sim: SimulatedNetwork,
+export function holdersOf<Peer extends SimulatedPeer>(
+  { oracle, options }: { readonly oracle: Oracle<Peer>; readonly options: NodeOptions },
   { key, target }: Pick<PutValue, 'key' | 'target'>,
-): SimulatedPeer[] {
-  return sim.oracle
-    .closest(target, HOLDERS_PER_K * sim.options.k)
+): Peer[] {
+  return oracle
+    .closest(target, HOLDERS_PER_K * options.k)
     .filter((peer) => peer.node?.records.get(key, peer.wallClock()) !== undefined)
 }
 

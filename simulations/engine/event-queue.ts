@@ -44,6 +44,16 @@ export class EventQueue {
     return this.#size === 0 ? Infinity : (this.#times[0] as number) // size > 0
   }
 
+  /** How many events are to come whose order is `least` or above. */
+  countFrom(least: number): number {
+    let count = 0
+    for (let i = 0; i < this.#size; i++) {
+      const isWanted = (this.#orders[i] as number) >= least // i < size
+      if (isWanted && this.#events[this.#slots[i] as number]?.isCancelled === false) count++
+    }
+    return count
+  }
+
   push(time: number, order: number, event: SimEvent): void {
     if (this.#size === this.#times.length) this.#grow()
     const slot = this.#freeSlots.pop() ?? this.#events.length

@@ -68,6 +68,8 @@ export class SimPeer implements Ports, Clock, Network {
   diskSlowness = 1
   /** Counts this peer's messages where a scenario wants it. */
   traffic: PeerTraffic | undefined
+  /** Hears how each of its requests ended, before the node does. */
+  onOutcome: ((to: Contact, outcome: RpcOutcome) => void) | undefined
   #events = 0
 
   constructor(init: { index: number; contact: Contact; random: SeededRandom; host: PeerHost }) {

@@ -63,6 +63,8 @@ export class Simulator implements PeerHost, SimulatedNetwork {
   readonly operationsAtOnce: number = Infinity
   /** Called now and then while time passes. */
   onProgress: ((now: number) => void) | undefined
+  /** Called with each new peer, before it starts. */
+  onPeer: ((peer: SimPeer) => void) | undefined
   /**
    * Virtual time stands still so often for the computer's own events, such as Ctrl-C and connections. Each time costs about
    * 2 ms, in which the engine of JavaScript collects garbage. ms of real time.
@@ -79,6 +81,7 @@ export class Simulator implements PeerHost, SimulatedNetwork {
   #events = 0
   #lookAt = LOOK_EVENTS
   #brokeAt: number = performance.now()
+  #failure: Error | undefined
 
   constructor(init: SimulatorInit) {
     this.seed = init.seed
@@ -130,6 +133,7 @@ export class Simulator implements PeerHost, SimulatedNetwork {
     this.peers.push(peer)
     this.#byId.set(contact.id, peer)
     this.#byIdBytes?.set(latin1(contact.idBytes), contact)
+    this.onPeer?.(peer)
     return peer
   }
 
@@ -227,8 +231,20 @@ export class Simulator implements PeerHost, SimulatedNetwork {
     return settled
   }
 
+  /** Something has gone wrong in work that nobody waits for: time passes no further, and whoever lets it pass hears of it. */
+  fail(reason: unknown): void {
+    this.#failure ??= reason instanceof Error ? reason : new Error(String(reason))
+  }
+
+  /** Waits until all failures are known that there are; rejects with the first. */
+  async rest(): Promise<void> {
+    await turned()
+    if (this.#failure !== undefined) throw this.#failure
+  }
+
   /** Lets the next event happen; returns whether continuations must run before the one after it. */
   #step(): boolean {
+    if (this.#failure !== undefined) throw this.#failure
     const event = this.queue.pop()
     if (event === undefined) return false
     this.#now = this.queue.time

@@ -165,6 +165,7 @@ export class VirtualNetwork {
       call.from.traffic?.received('reply', call.bytes)
     }
     this.counters.closed(endOf(outcome))
+    if (call.target !== undefined) call.from.onOutcome?.(call.target.contact, outcome)
     call.settle(outcome)
     return true
   }

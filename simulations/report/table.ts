@@ -7,6 +7,9 @@ export interface Marks {
   readonly dim: (text: string) => string
 }
 
+/** Phases that the last line names: a soak of 200 seeds has hundreds. */
+const PHASES_MAX = 6
+
 const PLAIN: Marks = { good: (text) => text, bad: (text) => text, dim: (text) => text }
 
 /** The report for a terminal: figures beside what was expected, then what had to hold. */
@@ -39,7 +42,9 @@ export function renderTable(report: SimulationReport, marks: Marks = PLAIN): str
   const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`
   const end = [
     `seed ${report.seed}, digest ${report.digest}`,
-    `${events} events in ${seconds(wallMs)} (${phases.map(({ name, wallMs: ms }) => `${name} ${seconds(ms)}`).join(', ')}), ${Math.round(heapBytes / 2 ** 20)} MiB live at the end`,
+    `${events} events in ${seconds(wallMs)} (${longest(phases)
+      .map(({ name, wallMs: ms }) => `${name} ${seconds(ms)}`)
+      .join(', ')}), ${Math.round(heapBytes / 2 ** 20)} MiB live at the end`,
   ].join('\n')
   return [
     marks.dim(line(heading)),
@@ -48,6 +53,16 @@ export function renderTable(report: SimulationReport, marks: Marks = PLAIN): str
     '',
     marks.dim(end),
   ].join('\n')
+}
+
+/** What took longest of the phases, in their order; those of one name as one. */
+function longest(phases: SimulationReport['host']['phases']): { name: string; wallMs: number }[] {
+  const byName = new Map<string, number>()
+  for (const { name, wallMs } of phases) byName.set(name, (byName.get(name) ?? 0) + wallMs)
+  const least = [...byName.values()].sort((a, b) => b - a)[PHASES_MAX - 1] ?? 0
+  return [...byName]
+    .filter(([, wallMs]) => wallMs >= least)
+    .map(([name, wallMs]) => ({ name, wallMs }))
 }
 
 /** A figure as people read it. */

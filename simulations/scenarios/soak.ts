@@ -1,14 +1,17 @@
 import type { Key } from '../../src/core/key.ts'
 import { partition } from '../engine/link-rules.ts'
 import { SeededRandom } from '../engine/random.ts'
+import type { SimPeer } from '../engine/sim-peer.ts'
 import type { Simulator } from '../engine/simulator.ts'
-import { checkInvariants, checkStandstill, InvariantError } from '../invariants.ts'
+import { checkInvariants, checkLives, checkStandstill, InvariantError } from '../invariants.ts'
 import { checkLiveness } from '../liveness.ts'
 import { exponentialSessions } from '../models/churn.ts'
 import type { SimulationOptions } from '../options.ts'
 import { Churn, startNetwork } from '../population.ts'
 import { checkQuiescence } from '../quiescence.ts'
+import { Referee } from '../referee.ts'
 import type { Scenario, World } from '../scenario.ts'
+import { sharedKey, writeShared } from '../shared-keys.ts'
 import { markTraffic } from '../traffic.ts'
 import { type GetCounts, getValue, holdersOf, type PutValue, putValues } from '../values.ts'
 
@@ -23,6 +26,11 @@ const HEAL_MS: number = 2.25 * HOUR
 
 /** The last part of it, in which peers may send no more than upkeep needs: an hour, in which each duty comes up once. */
 const QUIET_MS: number = HOUR
+
+/** Gets, and writes of shared keys, while the faults are on. */
+const GETS = 40
+const WRITES = 20
+const SHARED_KEYS = 3
 
 /** The invariants are checked so often while time passes. */
 const CHECK_MS: number = 2 * MINUTE
@@ -44,6 +52,7 @@ export const soak: Scenario = {
     let broken = 0
     let events = 0
     for (let i = 0; i < options.runs; i++) {
+      const before = broken
       const seed = options.seed + i
       world.phase(`seed ${seed}`)
       const drawn = draw(seed)
@@ -51,12 +60,13 @@ export const soak: Scenario = {
       try {
         await live({ ...world, sim, options: { ...options, ...drawn, seed } })
       } catch (error) {
-        if (!(error instanceof InvariantError)) throw error
+        // Whatever else it is, somebody must be able to see it again.
+        if (world.signal?.aborted === true || !(error instanceof Error)) throw error
         broken += 1
         const replay = `kad simulate soak --seed ${seed} --runs 1`
         draft.check(`seed ${seed}`, false, `${error.message}; to see it again: ${replay}`)
       }
-      world.count(broken === 0)
+      world.count(broken === before)
       events += sim.events
     }
     draft.figure('runs', options.runs, '')
@@ -83,12 +93,14 @@ function draw(seed: number): Partial<SimulationOptions> {
     start: random.pick(['warm', 'cold'] as const),
     network: random.pick(['virtual', 'virtual', 'wire'] as const),
     values: 5 + random.below(20),
+    rejoin: random.chance(0.5),
   }
 }
 
 async function live(world: World): Promise<void> {
   const { sim, options } = world
   const random = new SeededRandom(sim.seed, 'trouble')
+  const referee = new Referee(sim)
   await startNetwork(world)
   for (const peer of sim.peers) {
     if (random.chance(0.1)) peer.diskSlowness = 500
@@ -96,28 +108,49 @@ async function live(world: World): Promise<void> {
     if (random.chance(0.1)) peer.clockRate = 1 + (random.fraction() - 0.5) / 1_000
   }
   const values = await putValues(world, options.values)
+  const putBefore = sim.now
+  const pass = (ms: number): Promise<void> =>
+    passChecked(sim, ms, () => {
+      referee.check()
+      checkLives(sim, values, putBefore)
+    })
   const churn = new Churn(world, exponentialSessions((5 + random.below(60)) * MINUTE))
   churn.start()
-  const gets: GetCounts = { possible: 0, succeeded: 0, lost: 0, wrong: 0 }
-  for (let i = 0; i < 40; i++) {
-    sim.at(sim.now + random.fraction() * TROUBLE_MS, () => {
-      const value = values[random.below(values.length)]
-      if (value !== undefined) void getValue(world, value, random, gets)
-    })
-  }
+  const gets = scheduleLoad(world, values, random)
   const cut = scheduleFaults(sim, random)
-  await passChecked(sim, TROUBLE_MS)
+  await pass(TROUBLE_MS)
   churn.stop()
   sim.network.rules.length = 0
   sim.calm()
   const standing = values.filter((value) => isHeldFor(sim, value, HEAL_MS))
-  await passChecked(sim, HEAL_MS - QUIET_MS)
+  await pass(HEAL_MS - QUIET_MS)
   const traffic = markTraffic(sim)
-  await passChecked(sim, QUIET_MS)
+  await pass(QUIET_MS)
   checkQuiescence(sim, traffic)
   if (gets.wrong > 0) throw new InvariantError('I7', `${gets.wrong} gets gave a wrong value`)
   await checkLiveness(sim, standing, random, cut)
   await checkStandstill(sim)
+  referee.check()
+  await sim.rest()
+}
+
+/** Gets of the values, and writes of a few keys that several peers share; returns what becomes of the gets. */
+function scheduleLoad(world: World, values: readonly PutValue[], random: SeededRandom): GetCounts {
+  const { sim } = world
+  const gets: GetCounts = { possible: 0, succeeded: 0, lost: 0, wrong: 0 }
+  for (let i = 0; i < GETS; i++) {
+    sim.after(random.fraction() * TROUBLE_MS, () => {
+      const value = values[random.below(values.length)]
+      if (value !== undefined) void getValue(world, value, random, gets)
+    })
+  }
+  const shared = Array.from({ length: SHARED_KEYS }, (_, i) => sharedKey(sim, `shared ${i}`))
+  for (let i = 0; i < WRITES; i++) {
+    sim.after(random.fraction() * TROUBLE_MS, () => {
+      void writeShared(sim, random.pick(sim.oracle.peers), random.pick(shared))
+    })
+  }
+  return gets
 }
 
 /** Whether a copy lives on so long by itself: that of a reader, who caches, may not, and is no promise. */
@@ -128,12 +161,17 @@ function isHeldFor(sim: Simulator, value: PutValue, ms: number): boolean {
   })
 }
 
-/** A crash of up to a third, and a cut of a few minutes; returns on which side of the cut a key is. */
+/**
+ * A crash of up to a third, of whom some come back with what their disks have, and a cut of a few minutes; returns on which
+ * side of the cut a key is.
+ */
 function scheduleFaults(sim: Simulator, random: SeededRandom): (key: Key) => 0 | 1 {
   sim.after(random.fraction() * TROUBLE_MS, () => {
     const share = random.fraction() / 3
     for (const peer of random.sample(sim.oracle.peers, Math.floor(share * sim.oracle.size))) {
       sim.kill(peer, { disk: random.chance(0.5) ? 'kept' : 'lost' })
+      if (!random.chance(0.5)) continue
+      sim.after(random.fraction() * 10 * MINUTE, () => void restart(sim, peer, random))
     }
   })
   const bit = random.below(8)
@@ -152,10 +190,19 @@ function scheduleFaults(sim: Simulator, random: SeededRandom): (key: Key) => 0 |
   return sideOf
 }
 
-async function passChecked(sim: Simulator, ms: number): Promise<void> {
+/** The peer comes back, and joins through somebody; if that fails, it is lost until it joins again as a newcomer does. */
+async function restart(sim: Simulator, peer: SimPeer, random: SeededRandom): Promise<void> {
+  if (peer.isUp) return
+  const seeds = random.sample(sim.oracle.peers, 3).map(({ contact }) => contact)
+  const node = await sim.start(peer)
+  await node.join([...node.savedContacts(), ...seeds]).catch(() => undefined)
+}
+
+async function passChecked(sim: Simulator, ms: number, check: () => void): Promise<void> {
   const end = sim.now + ms
   while (sim.now < end) {
     await sim.run(Math.min(end, sim.now + CHECK_MS))
     checkInvariants(sim)
+    check()
   }
 }
