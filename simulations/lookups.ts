@@ -2,6 +2,7 @@ import type { Contact } from '../src/core/contact.ts'
 import { type Key, keyFromDigest } from '../src/core/key.ts'
 import type { Draft } from './draft.ts'
 import { SeededRandom } from './engine/random.ts'
+import { expectedHops, hopDistribution } from './hop-theory.ts'
 import type { World } from './scenario.ts'
 import type { SimulatedNetwork, SimulatedPeer } from './simulated-network.ts'
 import { histogram, mean, quantiles } from './statistics.ts'
@@ -92,7 +93,7 @@ export function reportLookups(
   draft.figure('recall', mean(samples.map(({ recall }) => recall)), 'share')
   draft.figure('hops', mean(hops), 'hops', {
     expected: expectedHops(theory.peers, theory.k),
-    source: 'log2 N / (1 + m(1,k)): Stutzbach and Rejaie 2006',
+    source: 'one greedy walk, tables ideal: Stutzbach and Rejaie 2006',
   })
   draft.figure('requests', mean(samples.map(({ requests }) => requests)), '')
   draft.figure('failed requests', mean(samples.map(({ failures }) => failures)), '')
@@ -105,7 +106,14 @@ export function reportLookups(
     kind: 'bar',
     x: { label: 'hops', unit: '' },
     y: { label: 'share of lookups', unit: '' },
-    series: [{ name: 'measured', points: shares(histogram(hops)) }],
+    series: [
+      { name: 'measured', points: shares(histogram(hops)) },
+      {
+        name: 'one greedy walk, tables ideal',
+        reference: true,
+        points: hopDistribution(theory.peers, theory.k).map((share, i) => [i, share]),
+      },
+    ],
   })
   draft.plot({
     name: 'latency',
@@ -115,13 +123,6 @@ export function reportLookups(
     y: { label: 'share of lookups that have ended', unit: '' },
     series: [{ name: 'measured', points: cumulated(latencies) }],
   })
-}
-
-/** F2 of science.md: each hop gains 1 + m(1,k) bits. */
-export function expectedHops(peers: number, k: number): number {
-  let m = 0
-  for (let j = 1; j <= 160; j++) m += 1 - (1 - 2 ** -j) ** k
-  return Math.log2(peers) / (1 + m)
 }
 
 function shares(counts: readonly number[]): [number, number][] {

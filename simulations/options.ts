@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { KadmiumError } from '../src/core/errors.ts'
-import { parseTrace, type TraceSession } from './models/churn-trace.ts'
+import { parseTrace, peersAtStart, type TraceSession } from './models/churn-trace.ts'
 import { suggestion } from './suggestion.ts'
 
 /** What may be said of a simulation. A scenario has its own defaults for some of it. */
 export interface SimulationOptions {
   /** Decides everything that is random. 0 to 2^32 - 1. */
   readonly seed: number
-  /** Peers at the beginning; churn keeps their number. 2 to 2 000 000. */
+  /** Peers at the beginning; churn keeps their number. 2 to 2 000 000. Default with a trace: those that it begins with. */
   readonly peers: number
   /** Virtual time. Hours. */
   readonly hours: number
@@ -69,14 +69,19 @@ interface OptionRule {
   readonly min?: number
   readonly max?: number
   readonly whole?: boolean
+  /** Of a time: the unit of a bare number. ms. `90s`, `30m`, `2h` and `1d` are understood as well. */
+  readonly unitMs?: number
   readonly choices?: readonly string[]
 }
+
+const MINUTE = 60_000
+const HOUR = 60 * MINUTE
 
 /** What each option takes; the command line is made of it. */
 export const OPTION_RULES: Readonly<Record<OptionName, OptionRule>> = {
   seed: { default: 1, min: 0, max: 2 ** 32 - 1, whole: true, help: 'decides all that is random' },
   peers: { default: 1000, min: 2, max: 2_000_000, whole: true, help: 'peers at the beginning' },
-  hours: { default: 1, min: 0.001, max: 10_000, help: 'virtual time' },
+  hours: { default: 1, min: 0.001, max: 10_000, unitMs: HOUR, help: 'virtual time' },
   network: { default: 'virtual', choices: ['virtual', 'wire', 'libp2p'], help: 'how deep it goes' },
   start: { default: 'warm', choices: ['warm', 'cold'], help: 'full tables, or everybody joins' },
   k: { default: 20, min: 1, max: 100, whole: true, help: 'replicas, and contacts in a bucket' },
@@ -94,14 +99,26 @@ export const OPTION_RULES: Readonly<Record<OptionName, OptionRule>> = {
     default: 'none',
     help: 'sessions: weibull, exponential, pareto, kad, ipfs, trace:<csv>',
   },
-  session: { default: 60, min: 0.01, max: 100_000, help: 'median session, minutes' },
+  session: {
+    default: 60,
+    min: 0.01,
+    max: 100_000,
+    unitMs: MINUTE,
+    help: 'median session, minutes',
+  },
   rejoin: { default: false, help: 'whether those who left come back with their disk' },
   values: { default: 0, min: 0, max: 1_000_000, whole: true, help: 'values put first' },
   keys: { default: 'uniform', help: 'which values are asked for: uniform or zipf[:<exponent>]' },
   lookups: { default: 1000, min: 0, max: 10_000_000, whole: true, help: 'lookups measured' },
   gets: { default: 1, min: 0, max: 10_000, help: 'gets a second, of all together' },
   share: { default: 0.5, min: 0, max: 0.99, help: 'share of peers that crash' },
-  refresh: { default: 60, min: 1, max: 1_440, help: 'refresh of buckets, minutes' },
+  refresh: {
+    default: 60,
+    min: 1,
+    max: 1_440,
+    unitMs: MINUTE,
+    help: 'refresh of buckets, minutes',
+  },
   replication: { default: true, help: 'whether held values are replicated' },
   runs: { default: 10, min: 1, max: 100_000, whole: true, help: 'seeds of a soak' },
   setup: { default: 'R1', choices: ['R1', 'R4', 'R6', 'R7'], help: 'the published experiment' },
@@ -129,7 +146,11 @@ export function resolveSimulation(
     const value = given[name] ?? defaults[name as OptionName] ?? rule.default
     return [name, checked(name, value, rule)]
   })
-  return Object.freeze(Object.fromEntries(resolved)) as SimulationOptions // of exactly these names
+  const options = Object.fromEntries(resolved) as SimulationOptions // of exactly these names
+  const trace = given.peers === undefined ? readTrace(options) : undefined
+  if (trace === undefined) return Object.freeze(options)
+  const peers = checked('peers', peersAtStart(trace), OPTION_RULES.peers)
+  return Object.freeze({ ...options, peers: Number(peers) })
 }
 
 /**
@@ -167,10 +188,12 @@ function checked(name: string, value: unknown, rule: OptionRule): string | numbe
       throw invalid(name, 'on or off', value)
     }
     case 'number': {
-      const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value
+      const number = typeof value === 'string' ? numberOf(value, rule) : value
       const isFine = typeof number === 'number' && number >= min && number <= max
       if (isFine && (!whole || Number.isInteger(number))) return number
-      throw invalid(name, `a ${whole ? 'whole ' : ''}number in ${min}…${max}`, value)
+      const time =
+        rule.unitMs === undefined ? '' : ` (${UNIT_NAMES[rule.unitMs]}), or a time such as 90m`
+      throw invalid(name, `a ${whole ? 'whole ' : ''}number in ${min}…${max}${time}`, value)
     }
     default: {
       if (typeof value === 'string' && (choices === undefined || choices.includes(value))) {
@@ -180,6 +203,23 @@ function checked(name: string, value: unknown, rule: OptionRule): string | numbe
     }
   }
 }
+
+/** NaN for what is none. */
+function numberOf(text: string, { unitMs }: OptionRule): number {
+  const [, amount = '', unit = ''] = /^([\d.]+)([smhd])$/.exec(text) ?? []
+  const timeMs = TIME_UNITS_MS[unit]
+  if (unitMs !== undefined && timeMs !== undefined) return (Number(amount) * timeMs) / unitMs
+  return text.trim() === '' ? Number.NaN : Number(text)
+}
+
+const TIME_UNITS_MS: Readonly<Record<string, number>> = {
+  s: 1_000,
+  m: MINUTE,
+  h: HOUR,
+  d: 24 * HOUR,
+}
+
+const UNIT_NAMES: Readonly<Record<number, string>> = { [MINUTE]: 'minutes', [HOUR]: 'hours' }
 
 function invalid(name: string, wanted: string, value: unknown): KadmiumError {
   const message = `\`${name}\` must be ${wanted}, got ${String(value)}`

@@ -157,19 +157,22 @@ export class Churn {
   /** A measured trace: its first peers replace the network's as the two begin together. */
   #play(trace: readonly TraceSession[]): void {
     const sim = this.#sim
+    const startedAt = sim.now
     const peers = new Map<string, SimulatedPeer>()
     const first = [...sim.oracle.peers]
     for (const { peer: name, joinedAt, leftAt } of trace) {
+      if (leftAt <= 0) continue
       const known = peers.get(name) ?? (joinedAt <= 0 ? first.pop() : undefined) ?? sim.create()
       peers.set(name, known)
-      if (joinedAt > 0) {
-        sim.at(joinedAt, () => {
-          if (known.node === undefined) this.joined += 1
-          if (known.node === undefined) void this.#joinNow(known)
+      if (known.node === undefined || joinedAt > 0) {
+        sim.at(startedAt + Math.max(0, joinedAt), () => {
+          if (known.node !== undefined) return
+          this.joined += 1
+          void this.#joinNow(known)
         })
       }
       if (leftAt === Infinity) continue
-      sim.at(leftAt, () => {
+      sim.at(startedAt + leftAt, () => {
         this.left += 1
         sim.kill(known)
       })

@@ -86,6 +86,22 @@ export function expectedTableSize(peers: number, k: number): number {
   return peers <= k ? peers - 1 : k * (Math.log2(peers / k) + 0.93)
 }
 
+/** F5: how many contacts a bucket can hold, E min(k, Bin(N - 1, 2^-(i+1))) for the prefix length i. */
+export function expectedOccupancy(peers: number, k: number, prefixLength: number): number {
+  const p = 2 ** -(prefixLength + 1)
+  const others = peers - 1
+  let probability = (1 - p) ** others
+  if (probability === 0) return k // N p is so large that fewer than k never happen
+  let expected = 0
+  let cumulated = 0
+  for (let count = 0; count < Math.min(k, others + 1); count++) {
+    expected += count * probability
+    cumulated += probability
+    probability *= ((others - count) / (count + 1)) * (p / (1 - p))
+  }
+  return expected + Math.min(k, others) * Math.max(0, 1 - cumulated)
+}
+
 /** Figures and a picture of the tables. */
 export function reportTables(draft: Draft, quality: TableQuality, peers: number, k: number): void {
   draft.figure('table size', quality.size, '', {
@@ -107,6 +123,11 @@ export function reportTables(draft: Draft, quality: TableQuality, peers: number,
         name: 'there could be',
         reference: true,
         points: quality.occupancy.map(({ possible }, i) => [i, possible]),
+      },
+      {
+        name: 'E min(k, Bin(N-1, 2^-(i+1)))',
+        reference: true,
+        points: quality.occupancy.map((_, i) => [i, expectedOccupancy(peers, k, i)]),
       },
     ],
   })

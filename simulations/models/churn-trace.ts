@@ -8,8 +8,9 @@
  *     QmB,-1,
  *
  * `peer` is any text without commas; the sessions of one peer come back with the same identity. Times are seconds since the
- * beginning of the trace; who joined before it has a negative time, an empty `left_at` stays to the end. Empty lines and
- * those that begin with # are passed over.
+ * beginning of the trace, which is that of the churn; who joined at 0 or before is there from the start, an empty `left_at`
+ * stays to the end, and a session that ended before the beginning is passed over, as are empty lines and those that begin
+ * with #.
  */
 export interface TraceSession {
   readonly peer: string
@@ -46,6 +47,11 @@ export function parseTrace(text: string): TraceSession[] {
   sessions.sort((a, b) => a.joinedAt - b.joinedAt || (a.peer < b.peer ? -1 : 1))
   checkOverlaps(sessions)
   return sessions
+}
+
+/** How many peers are there when the trace begins. */
+export function peersAtStart(trace: readonly TraceSession[]): number {
+  return trace.filter(({ joinedAt, leftAt }) => joinedAt <= 0 && leftAt > 0).length
 }
 
 function parseLine(line: string, number: number): TraceSession {

@@ -57,9 +57,7 @@ function specOf({ kind, x, y, series }: Plot, width: number, height: number): To
         type: isBar ? 'ordinal' : 'quantitative',
         title: titleOf(x),
         ...(isBar ? {} : { scale: { type: x.scale ?? 'linear', zero: false } }),
-        ...(isBar && series[0] !== undefined && series[0].points.length > 30
-          ? { axis: { labelOverlap: true } }
-          : {}),
+        ...(isBar ? { axis: { labelOverlap: true, labelAngle: 0 } } : {}),
       },
       y: {
         field: 'y',
@@ -67,11 +65,12 @@ function specOf({ kind, x, y, series }: Plot, width: number, height: number): To
         title: titleOf(y),
         scale: { type: y.scale ?? 'linear' },
       },
+      ...(isBar && series.length > 1 ? { xOffset: { field: 'series', sort: null } } : {}),
       color: {
         field: 'series',
         type: 'nominal',
         title: null,
-        scale: { range: PALETTE },
+        scale: { domain: series.map(({ name }) => name), range: PALETTE },
         ...(series.length === 1 ? { legend: null } : {}),
       },
       ...(kind === 'line'

@@ -10,7 +10,7 @@ import type { Scenario, World } from '../scenario.ts'
 import type { SimulatedNetwork, SimulatedPeer } from '../simulated-network.ts'
 import { binomialRange, lossRange, mean } from '../statistics.ts'
 import { examineTables, reportTables } from '../tables.ts'
-import { markTraffic, reportTraffic } from '../traffic.ts'
+import { markTraffic, reportTraffic, type TrafficMark } from '../traffic.ts'
 import {
   copiesOf,
   type GetCounts,
@@ -82,7 +82,8 @@ interface History {
   readonly at: number
   readonly copies: readonly number[]
   readonly success: number
-  readonly peers: number
+  /** Of a peer in a second since the entry before. */
+  readonly messages: number
 }
 
 /** Readers of which one must find a value for it to count as readable: one that is asked may know nobody yet. */
@@ -147,6 +148,7 @@ async function watch(
   const startedAt = sim.now
   const history: History[] = []
   let before = { possible: 0, succeeded: 0 }
+  let mark = markTraffic(sim)
   for (let i = 0; i <= SAMPLES; i++) {
     await sim.run(startedAt + ((end - startedAt) * i) / SAMPLES)
     const possible = gets.possible - before.possible
@@ -154,11 +156,18 @@ async function watch(
       at: (sim.now - startedAt) / HOUR,
       copies: copiesOf(sim, values),
       success: possible === 0 ? 1 : (gets.succeeded - before.succeeded) / possible,
-      peers: sim.oracle.size,
+      messages: messagesSince(sim, mark),
     })
+    mark = markTraffic(sim)
     before = { possible: gets.possible, succeeded: gets.succeeded }
   }
   return history
+}
+
+/** Messages that a peer sent in a second since the mark, answers among them. */
+function messagesSince(sim: SimulatedNetwork, mark: TrafficMark): number {
+  const peerSeconds = (sim.oracle.size * (sim.now - mark.at)) / 1_000
+  return peerSeconds === 0 ? 0 : (sim.network.counters.messages - mark.messages) / peerSeconds
 }
 
 function report(world: World<SimulatedNetwork>, { values, history, gets, samples }: Outcome): void {
@@ -178,6 +187,14 @@ function report(world: World<SimulatedNetwork>, { values, history, gets, samples
     x: { label: options.network === 'libp2p' ? 'time' : 'virtual time', unit: 'h' },
     y: { label: 'share', unit: '' },
     series: [{ name: 'gets', points: over(({ success }) => success) }],
+  })
+  draft.plot({
+    name: 'messages',
+    title: 'Messages that a peer sends, answers among them',
+    kind: 'line',
+    x: { label: options.network === 'libp2p' ? 'time' : 'virtual time', unit: 'h' },
+    y: { label: 'messages a second', unit: '' },
+    series: [{ name: 'messages', points: over(({ messages }) => messages).slice(1) }],
   })
   if (values.length === 0) return
   draft.plot({

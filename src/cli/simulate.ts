@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Argument, Command } from 'commander'
 import type { SimulationReport } from '../../simulations/report/report.ts'
@@ -26,8 +26,8 @@ const OWN = new Set(['json', 'out', 'replay', 'sweep', 'seeds', 'watch'])
 /** Scenario options as they are said here; the simulator checks them, and is loaded only when it runs. */
 const SCENARIO_OPTIONS: readonly (readonly [name: string, help: string])[] = [
   ['seed', 'decides all that is random'],
-  ['peers', 'peers at the beginning'],
-  ['hours', 'virtual time; of real peers real time'],
+  ['peers', 'peers at the beginning (default with a trace: as many as it begins with)'],
+  ['hours', 'virtual time: hours, or 90m; of real peers real time'],
   [
     'network',
     'virtual, wire (every message encoded) or libp2p (lookup and churn with hundreds of real nodes, in real time: no two runs are the same)',
@@ -45,14 +45,14 @@ const SCENARIO_OPTIONS: readonly (readonly [name: string, help: string])[] = [
   ['slow', 'share of peers a second slower'],
   ['dead', 'share of peers dead, but in the tables'],
   ['churn', 'none, weibull, exponential, pareto, kad, mdht, ipfs, bittorrent, trace:<file.csv>'],
-  ['session', 'median session: 60m, or minutes'],
+  ['session', 'median session: 60m, 2h, or minutes'],
   ['rejoin', 'on: who left comes back with its disk'],
   ['values', 'values put at the beginning'],
   ['keys', 'which are asked for: uniform or zipf[:<exponent>]'],
   ['lookups', 'lookups measured'],
   ['gets', 'gets a second, of all peers together'],
   ['share', 'share of peers that crash'],
-  ['refresh', 'refresh of buckets, minutes'],
+  ['refresh', 'refresh of buckets: 10m, or minutes'],
   ['replication', 'on or off'],
   ['runs', 'seeds of a soak'],
   ['setup', 'the published experiment: R1, R4, R6 or R7'],
@@ -117,15 +117,14 @@ async function simulate(scenario: string | undefined, options: SimulateOptions):
   const onInterrupt = (): void => interruption.abort(new InterruptedError())
   process.once('SIGINT', onInterrupt)
   try {
-    refuseWatch(options)
-    if (options.replay !== undefined) return await replay(options.replay, output, interruption)
-    if (scenario === undefined) {
-      throw new KadmiumError('ERR_INVALID_OPTION', 'which scenario? See kad simulate --help')
-    }
-    if (options.sweep !== undefined) {
-      return await sweep(scenario, options, output, interruption.signal)
-    }
+    refuseMixtures(scenario, options)
+    if (options.out !== undefined) makeFolder(options.out)
     const { signal } = interruption
+    if (options.replay !== undefined) return await replay(options.replay, options, output, signal)
+    if (scenario === undefined) throw invalid('which scenario? See kad simulate --help')
+    if (options.sweep !== undefined) {
+      return await sweep(scenario, options, output, signal)
+    }
     if (options.watch === true) return await runWatched(scenario, options, output, signal)
     const report = await run(scenario, givenOf(options), signal)
     await show(report, options, output)
@@ -135,11 +134,45 @@ async function simulate(scenario: string | undefined, options: SimulateOptions):
   }
 }
 
-function refuseWatch({ watch, replay: report, sweep: grid }: SimulateOptions): void {
-  if (watch !== true || (report === undefined && grid === undefined)) return
-  const other = report === undefined ? '--sweep' : '--replay'
-  const message = `--watch shows one simulation while it runs: leave out ${other}`
-  throw new KadmiumError('ERR_INVALID_OPTION', message)
+/** Whoever says two things that cannot both be meant is told, before anything runs. */
+function refuseMixtures(scenario: string | undefined, options: SimulateOptions): void {
+  const { watch, replay: report, sweep: grid, seeds } = options
+  if (watch === true && (report !== undefined || grid !== undefined)) {
+    const other = report === undefined ? '--sweep' : '--replay'
+    throw invalid(`--watch shows one simulation while it runs: leave out ${other}`)
+  }
+  if (seeds !== undefined && grid === undefined) {
+    throw invalid('--seeds goes with --sweep; --seed <number> chooses the seed of one simulation')
+  }
+  if (report === undefined) return
+  const others = [scenario, ...Object.keys(givenOf(options)).map((name) => `--${name}`)]
+  if (grid !== undefined) others.push('--sweep')
+  const other = others.find((one) => one !== undefined)
+  if (other !== undefined) {
+    throw invalid(`--replay takes scenario and options from the report: leave out ${other}`)
+  }
+}
+
+/** Before the simulation: an hour of it must not end where nothing can be written. */
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true })
+    accessSync(path, constants.W_OK)
+  } catch (error) {
+    throw invalid(`nothing can be written to --out ${path}: ${whyOf(error)}`)
+  }
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    throw invalid(`the report cannot be read: ${whyOf(error)}`)
+  }
+}
+
+function invalid(message: string): KadmiumError {
+  return new KadmiumError('ERR_INVALID_OPTION', message)
 }
 
 async function runWatched(
@@ -210,7 +243,6 @@ async function show(
   if (out === undefined) return
   const { renderJson } = await import('../../simulations/report/json.ts')
   const { renderHtml } = await import('../../simulations/report/html.ts')
-  mkdirSync(out, { recursive: true })
   writeFileSync(join(out, 'report.json'), renderJson(report))
   writeFileSync(join(out, 'report.html'), await renderHtml(report))
   output.note(`wrote ${join(out, 'report.json')} and ${join(out, 'report.html')}`)
@@ -218,15 +250,16 @@ async function show(
 
 async function replay(
   path: string,
+  options: SimulateOptions,
   output: Output,
-  interruption: AbortController,
+  signal: AbortSignal,
 ): Promise<number> {
   const { readReport } = await import('../../simulations/report/read.ts')
   const { reproducibleJson } = await import('../../simulations/report/json.ts')
   const { NO_DIGEST } = await import('../../simulations/report/report.ts')
-  const before = readReport(path, readFileSync(path, 'utf8'))
-  const report = await run(before.scenario, before.options, interruption.signal)
-  await show(report, {}, output)
+  const before = readReport(path, readText(path))
+  const report = await run(before.scenario, before.options, signal)
+  await show(report, options, output)
   if (report.digest === NO_DIGEST) {
     output.note('run again with the same options; among real peers no two runs are the same')
     return exitCodeOf(report)
@@ -253,7 +286,6 @@ async function sweep(
     progress.clear()
     output.result(result, () => renderSweep(result))
     if (options.out !== undefined) {
-      mkdirSync(options.out, { recursive: true })
       const path = join(options.out, 'sweep.json')
       writeFileSync(path, `${JSON.stringify(result, undefined, 1)}\n`)
       output.note(`wrote ${path}`)
@@ -264,15 +296,9 @@ async function sweep(
   }
 }
 
-/** What of the options is the scenario's; `--session 60m` is minutes to it. */
+/** What of the options is the scenario's. */
 function givenOf(options: SimulateOptions): Record<string, unknown> {
-  const given = Object.entries(options).filter(([name]) => !OWN.has(name))
-  return Object.fromEntries(
-    given.map(([name, value]) => {
-      const isMinutes = name === 'session' && typeof value === 'string' && value.endsWith('m')
-      return [name, isMinutes ? value.slice(0, -1) : value]
-    }),
-  )
+  return Object.fromEntries(Object.entries(options).filter(([name]) => !OWN.has(name)))
 }
 
 /** One line on a terminal's stderr that tells how far it is; nothing anywhere else. */
