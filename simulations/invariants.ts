@@ -135,7 +135,8 @@ export function checkLives(sim: Simulator, values: readonly PutValue[], putBefor
  * @throws InvariantError
  */
 export async function checkStandstill(sim: Simulator): Promise<void> {
-  await sim.until(Promise.all(sim.oracle.peers.map(({ node }) => node?.stop())))
+  const nodes = sim.oracle.peers.flatMap(({ node }) => node ?? [])
+  await sim.until(Promise.all(nodes.map((node) => node.stop())))
   const { counters } = sim.network
   if (counters.requestsUnderWay !== 0) {
     throw new InvariantError('I9', `${counters.requestsUnderWay} requests never ended`)
