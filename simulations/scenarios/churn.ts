@@ -3,6 +3,7 @@ import { toHex } from '../../src/core/key.ts'
 import { SeededRandom } from '../engine/random.ts'
 import { checkInvariants } from '../invariants.ts'
 import { type LookupSample, lookUp, reportLookups } from '../lookups.ts'
+import type { SessionModel } from '../models/churn.ts'
 import { arrivals, parseKeys } from '../models/workload.ts'
 import { withOption } from '../options.ts'
 import { Churn, startNetwork } from '../population.ts'
@@ -63,6 +64,7 @@ export const churn: Scenario<SimulatedNetwork> = {
     reportTables(draft, examineTables(sim, sim.oracle.peers), sim.oracle.size, options.k)
     judge(world, load)
     if (values.length === 0) return
+    plotSurvival(world, population.sessions, history)
     if (options.replication) judgeSurvival(world, population, unread)
     else judgeLoss(world, population, { values, history, holders })
   },
@@ -209,6 +211,39 @@ function report(world: World<SimulatedNetwork>, { values, history, gets, samples
       { name: 'k', reference: true, points: over(() => options.k) },
     ],
   })
+}
+
+/** F8: the values that somebody still holds, beside those that would be left if copies only died. */
+function plotSurvival(
+  { options, draft }: World<SimulatedNetwork>,
+  sessions: SessionModel,
+  history: readonly History[],
+): void {
+  const copies = history[0]?.copies ?? []
+  draft.plot({
+    name: 'values',
+    title: 'Values that somebody holds',
+    kind: 'line',
+    x: { label: options.network === 'libp2p' ? 'time' : 'virtual time', unit: 'h' },
+    y: { label: 'values', unit: '' },
+    series: [
+      {
+        name: 'held',
+        points: history.map(({ at, copies: now }) => [at, now.filter((one) => one > 0).length]),
+      },
+      {
+        name: 'without repair, by theory',
+        reference: true,
+        points: history.map(({ at }) => [at, copies.length * (1 - lossOf(copies, sessions, at))]),
+      },
+    ],
+  })
+}
+
+/** The share of values lost by then if nothing brings a copy back: a copy lives on if its peer stays. */
+function lossOf(copies: readonly number[], sessions: SessionModel, hours: number): number {
+  const dies = 1 - sessions.residualSurvival(hours * HOUR)
+  return mean(copies.map((count) => dies ** count))
 }
 
 /** How many values nobody finds at the end, of readers drawn among all peers that are part of the network. */

@@ -64,6 +64,7 @@ describe('kad simulate', () => {
       'messages',
       'occupancy',
       'success',
+      'values',
     ])
     expect(page.match(/<svg /g)).toHaveLength(plots.length)
     expect(page).not.toMatch(/(?:src|href)="(?!#)/)
