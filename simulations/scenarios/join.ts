@@ -1,5 +1,5 @@
 import { checkInvariants } from '../invariants.ts'
-import { measureLookups, reportLookups } from '../lookups.ts'
+import { type LookupSample, measureLookups, reportLookups } from '../lookups.ts'
 import { Churn, startNetwork } from '../population.ts'
 import type { Scenario, World } from '../scenario.ts'
 import { chiSquaredTest, histogram, mean } from '../statistics.ts'
@@ -45,10 +45,16 @@ export const join: Scenario = {
     const warm = world.another()
     warm.startWarm(options.peers)
     const put = await measureAfterChurn({ ...world, sim: warm }, 'churn in the network put there')
-    const test = chiSquaredTest(histogram(grown), histogram(put))
-    draft.figure('hops after churn, grown', mean(grown), 'hops')
-    draft.figure('hops after churn, warm start', mean(put), 'hops')
+    const hopsOf = (one: readonly LookupSample[]): number[] => one.map(({ hops }) => hops)
+    const recallOf = (one: readonly LookupSample[]): number => mean(one.map(({ recall }) => recall))
+    const test = chiSquaredTest(histogram(hopsOf(grown)), histogram(hopsOf(put)))
+    draft.figure('recall after churn, grown', recallOf(grown), 'share')
+    draft.figure('recall after churn, warm start', recallOf(put), 'share')
+    draft.figure('hops after churn, grown', mean(hopsOf(grown)), 'hops')
+    draft.figure('hops after churn, warm start', mean(hopsOf(put)), 'hops')
     draft.figure('chi-squared p of the hops', test.p, '')
+    const difference = Math.abs(recallOf(grown) - recallOf(put))
+    draft.checkRange('recalls after churn differ by', difference, 0, 0.005)
     draft.check(
       'hops as after a warm start',
       test.p >= SIGNIFICANCE,
@@ -57,8 +63,8 @@ export const join: Scenario = {
   },
 }
 
-/** The hops of lookups after peers have come and gone for the hours of the options. */
-async function measureAfterChurn(world: World, phase: string): Promise<number[]> {
+/** Lookups after peers have come and gone for the hours of the options. */
+async function measureAfterChurn(world: World, phase: string): Promise<LookupSample[]> {
   const { sim, options } = world
   const end = sim.now + options.hours * 3_600_000
   world.phase(phase, end)
@@ -67,6 +73,5 @@ async function measureAfterChurn(world: World, phase: string): Promise<number[]>
   await sim.run(end)
   churn.stop()
   checkInvariants(sim)
-  const samples = await measureLookups(world, options.lookups, 'lookups after churn')
-  return samples.map(({ hops }) => hops)
+  return await measureLookups(world, options.lookups, 'lookups after churn')
 }

@@ -6,14 +6,19 @@ import type { SimulatedNetwork } from '../simulated-network.ts'
 import { mean } from '../statistics.ts'
 import { examineTables, reportTables } from '../tables.ts'
 
-/** Hops, requests and round trips of the static reference network; science.md C.1, for k 20 and alpha 3. */
-const REFERENCE: Readonly<
-  Record<number, { readonly hops: number; readonly requests: number; readonly roundTrips: number }>
-> = {
-  1000: { hops: 1.9, requests: 21.5, roundTrips: 7.6 },
-  10000: { hops: 2.43, requests: 22.9, roundTrips: 8.0 },
-  100000: { hops: 2.92, requests: 24.7, roundTrips: 8.6 },
-  1000000: { hops: 3.46, requests: 26.1, roundTrips: 9.1 },
+/** The static reference network: science.md C.1, for k 20 and alpha 3. */
+interface Reference {
+  readonly hops: number
+  readonly requests: number
+  readonly roundTrips: number
+  readonly tableSize: number
+}
+
+const REFERENCE: Readonly<Record<number, Reference>> = {
+  1000: { hops: 1.9, requests: 21.5, roundTrips: 7.6, tableSize: 131 },
+  10000: { hops: 2.43, requests: 22.9, roundTrips: 8.0, tableSize: 198 },
+  100000: { hops: 2.92, requests: 24.7, roundTrips: 8.6, tableSize: 264 },
+  1000000: { hops: 3.46, requests: 26.1, roundTrips: 9.1, tableSize: 331 },
 }
 
 /** Share by which a figure may differ from the reference. */
@@ -23,7 +28,8 @@ const TOLERANCE = 0.03
  * What does a lookup cost, and is it right? Random keys from random peers in a network at rest.
  *
  * Must hold: recall of at least 0.999 against the oracle, while nothing is dead, slow or lost; and where a reference network
- * of the same size was computed (every table ideal, no widening), its hops, requests and round trips within 3 %.
+ * of the same size was computed (every table ideal, no widening), its hops, requests, round trips and size of tables
+ * within 3 %.
  */
 export const lookup: Scenario<SimulatedNetwork> = {
   name: 'lookup',
@@ -38,7 +44,8 @@ export const lookup: Scenario<SimulatedNetwork> = {
     const samples = await measureLookups(world, options.lookups)
     const alive = sim.oracle.size
     reportLookups(draft, samples, { peers: alive, k: options.k })
-    reportTables(draft, examineTables(sim, sim.oracle.peers.slice(0, 2_000)), alive, options.k)
+    const tables = examineTables(sim, sim.oracle.peers.slice(0, 2_000))
+    reportTables(draft, tables, alive, options.k)
     checkInvariants(sim)
     const { dead, loss, slow } = options
     if (dead > 0 || loss > 0 || slow > 0) return
@@ -54,6 +61,7 @@ export const lookup: Scenario<SimulatedNetwork> = {
       draft.checkRange(name, value, expected * (1 - TOLERANCE), expected * (1 + TOLERANCE))
     near('hops as in the reference', measured.hops, reference.hops)
     near('requests as in the reference', measured.requests, reference.requests)
+    near('size of tables as in the reference', tables.size, reference.tableSize)
     if (latency !== 'constant:100') return
     const roundTrips = mean(samples.map(({ durationMs }) => durationMs)) / 100
     draft.figure('round trips', roundTrips, '', {

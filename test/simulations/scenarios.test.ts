@@ -17,10 +17,10 @@ function figure(report: SimulationReport, name: string): number {
 }
 
 describe('what must hold, holds', () => {
-  it('in lookups of 1,000 warm peers: recall, hops, requests and round trips of the reference', async () => {
+  it('in lookups of 1,000 warm peers: recall, hops, requests, round trips and tables of the reference', async () => {
     const report = await runScenario('lookup', { peers: 1_000, lookups: 600 })
     expect(broken(report)).toEqual([])
-    expect(report.checks).toHaveLength(4)
+    expect(report.checks).toHaveLength(5)
     expect(figure(report, 'recall')).toBe(1)
   })
 
