@@ -73,5 +73,5 @@ async function measureAfterChurn(world: World, phase: string): Promise<LookupSam
   await sim.run(end)
   churn.stop()
   checkInvariants(sim)
-  return await measureLookups(world, options.lookups, 'lookups after churn')
+  return measureLookups(world, options.lookups, 'lookups after churn')
 }

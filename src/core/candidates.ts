@@ -18,6 +18,8 @@ export type CandidateState = 'unasked' | 'waiting' | 'slow' | 'answered' | 'fail
 /** A peer that a lookup has heard of. */
 export interface Candidate {
   contact: Contact
+  /** The contact's: at hand, for a lookup compares it again and again. */
+  readonly head: number
   state: CandidateState
   /** Hops from the asking peer: 1 for its own contacts, one more than its referrer for others. */
   readonly depth: number
@@ -75,6 +77,7 @@ export class Candidates {
     }
     this.#list.splice(index, 0, {
       contact,
+      head: contact.head,
       state: 'unasked',
       depth,
       slowAt: 0,
@@ -92,11 +95,11 @@ export class Candidates {
     let high = this.#list.length
     while (low < high) {
       const middle = (low + high) >>> 1
-      const other = (this.#list[middle] as Candidate).contact // middle < length
+      const other = this.#list[middle] as Candidate // middle < length
       const otherDistance = (other.head ^ this.#targetHead) >>> 0
       const isNearer =
         otherDistance === distance
-          ? compareDistance(this.#target, other.key, key) < 0
+          ? compareDistance(this.#target, other.contact.key, key) < 0
           : otherDistance < distance
       if (isNearer) low = middle + 1
       else high = middle

@@ -240,9 +240,9 @@ export class Lookup implements Operation<LookupResult> {
 
   #headsOfKnown(): readonly number[] {
     const heads: number[] = []
-    for (const { contact, state, depth, unreached } of this.#candidates.list) {
+    for (const { head, state, depth, unreached } of this.#candidates.list) {
       const isKnown = state === 'unasked' ? depth === 1 : state !== 'failed' || !unreached
-      if (isKnown) heads.push(contact.head)
+      if (isKnown) heads.push(head)
       if (heads.length === CONTACTS_PER_RESPONSE_MAX) break
     }
     return heads

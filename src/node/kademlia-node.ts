@@ -1,7 +1,6 @@
 import type { RemovalReason, TableListener } from '../core/admission.ts'
 import type { Contact } from '../core/contact.ts'
 import type { HeldRecord } from '../core/held-records.ts'
-import { SAVED_CONTACTS_MAX } from '../core/limits.ts'
 import type { RequestTiming } from '../core/lookup.ts'
 import type { RpcOutcome, RpcRequest } from '../core/message.ts'
 import type { Mode, NodeOptions } from '../core/options.ts'
@@ -126,10 +125,10 @@ export class KademliaNode {
     this.#handOver = new HandOver(parts)
     this.#server = new Server(parts)
     // One object for all who keep it: there may be a million of these peers in one process.
-    const stored = { ...parts, lookups: this.#lookups, replication: this.#replication }
-    this.#values = new Values(stored)
-    this.#providers = new Providers(stored)
-    this.#watching = new Watching(stored)
+    const shared = { ...parts, lookups: this.#lookups, replication: this.#replication }
+    this.#values = new Values(shared)
+    this.#providers = new Providers(shared)
+    this.#watching = new Watching(shared)
     this.#persistence = new Persistence(ports, self.key, this.records, this.providerRecords)
     this.#saving = new SaveContactsDuty({
       isFew: () => this.table.size <= k,
@@ -387,8 +386,7 @@ export class KademliaNode {
   }
 
   #saveContacts(): Promise<void> {
-    const contacts = contactsToSave(this.table, this.#self.key, SAVED_CONTACTS_MAX)
-    return this.#persistence.saveContacts(contacts)
+    return this.#persistence.saveContacts(contactsToSave(this.table, this.#self.key))
   }
 
   #tellReceived(from: Contact, request: RpcRequest, outcome: RpcOutcome): void {

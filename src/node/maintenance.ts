@@ -1,5 +1,6 @@
 import type { Contact } from '../core/contact.ts'
 import { commonPrefixLength, type Key } from '../core/key.ts'
+import { SAVED_CONTACTS_MAX } from '../core/limits.ts'
 import type { Instant, Random } from '../core/ports.ts'
 import { PREIMAGE_BITS_MAX, type PreimageFinder } from '../core/preimages.ts'
 import type { RoutingTable } from '../core/routing-table.ts'
@@ -176,12 +177,12 @@ export class RefreshDuty implements Duty {
   }
 }
 
-/** The contacts worth saving: the nearest first, then those of other buckets; at most `count`. */
-export function contactsToSave(table: RoutingTable, self: Key, count: number): Contact[] {
-  const nearest = table.closest(self, Math.ceil(count / 2))
+/** The contacts worth saving: the nearest first, then those of other buckets; at most `SAVED_CONTACTS_MAX`. */
+export function contactsToSave(table: RoutingTable, self: Key): Contact[] {
+  const nearest = table.closest(self, SAVED_CONTACTS_MAX / 2)
   const chosen = new Set(nearest)
   for (const contact of table.contacts()) {
-    if (chosen.size >= count) break
+    if (chosen.size >= SAVED_CONTACTS_MAX) break
     chosen.add(contact)
   }
   return [...chosen]

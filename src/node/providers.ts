@@ -95,9 +95,9 @@ export class Providers {
 
   /** No longer announces it. What others know of it ends by itself, within 48 hours. */
   unprovide(key: Uint8Array): void {
-    const { replication, store, self } = this.#init
+    const { replication, providers, self } = this.#init
     const write = replication.publications.remove('provider', key)
-    this.#write([...write, ...store.remove(key, self().id)])
+    this.#write([...write, ...providers.remove(key, self().id)])
   }
 
   /** See `KademliaNode.findProviders`. */

@@ -212,7 +212,7 @@ describe('kad', () => {
     const ran = await kad(['daemon', '--data', data, '--listen', listen])
     expect(ran.code).toBe(2)
     expect(ran.stderr).toBe(
-      `kad: cannot listen at ${listen}: the port is in use, perhaps by another daemon. Choose another address with --listen\n`,
+      `kad: cannot listen at ${listen}: another program listens there; choose another address with --listen\n`,
     )
   })
 

@@ -63,6 +63,7 @@ beforeEach(() => {
     hash: sha256,
     protocol: '/kadmium/kad/1.0.0',
     valueBytesMax: VALUE_BYTES_MAX,
+    onConnection: () => {},
     onUnsupported: () => {},
   })
 })
