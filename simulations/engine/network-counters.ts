@@ -55,6 +55,11 @@ export class NetworkCounters {
     return this.#opened - this.#closed
   }
 
+  /** Messages of a type that were sent. */
+  sentOf(type: MessageType): number {
+    return this.sentByType.get(type)?.messages ?? 0
+  }
+
   opened(_type: RpcType): void {
     this.#opened++
   }

@@ -112,7 +112,7 @@ describe('bad input', () => {
   it.each([
     ['nothing', {}, /no scenario 'nothing'; there are lookup/],
     ['lookup', { peers: 'many' }, /`peers` must be a whole number in 2…2000000, got many/],
-    ['lookup', { pears: 3 }, /`pears` must be one of/],
+    ['lookup', { pears: 3 }, /there is no option 'pears'; did you mean 'peers'/],
     ['lookup', { latency: 'far' }, /`latency`: 'far' is no latency model/],
     ['churn', { churn: 'trace:nowhere.csv' }, /the churn trace nowhere.csv: ENOENT/],
     ['churn', { replication: 'maybe' }, /`replication` must be on or off/],

@@ -7,7 +7,7 @@ import { FILES, lookOn, type Told } from './pages.ts'
 describe('a simulation that is watched', () => {
   it.each([
     ['churn', { peers: 120, hours: 1, values: 20, lookups: 40, session: 20 }],
-    ['churn', { peers: 60, hours: 0.5, values: 10, lookups: 20, network: 'wire', rejoin: true }],
+    ['churn', { peers: 120, hours: 1, values: 10, lookups: 20, network: 'wire', rejoin: true }],
     ['crash', { peers: 150, values: 10, lookups: 20, share: 0.3 }],
     ['soak', { runs: 2, seed: 3 }],
   ] as const)('%s %j is the same byte by byte, and is seen to run', async (scenario, options) => {
