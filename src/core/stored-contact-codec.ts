@@ -3,8 +3,20 @@ import { keyFromDigest } from './key.ts'
 import { ADDRESS_BYTES_MAX, ADDRESSES_PER_PEER_MAX, PEER_ID_BYTES_MAX } from './limits.ts'
 import type { Hash } from './ports.ts'
 
-/** A contact on the disk: id text, id bytes and addresses, each behind its length in two bytes. */
+/** A contact is immutable, and saved again whenever it comes back: its bytes are made once. */
+const encodedContacts = new WeakMap<Contact, Uint8Array>()
+
+/** A contact on the disk: id text, id bytes and addresses, each behind its length in two bytes. Nobody may write into it. */
 export function encodeStoredContact(contact: Contact): Uint8Array {
+  let bytes = encodedContacts.get(contact)
+  if (bytes === undefined) {
+    bytes = encode(contact)
+    encodedContacts.set(contact, bytes)
+  }
+  return bytes
+}
+
+function encode(contact: Contact): Uint8Array {
   const parts = [new TextEncoder().encode(contact.id), contact.idBytes, ...contact.addresses]
   const bytes = new Uint8Array(parts.reduce((sum, part) => sum + 2 + part.length, 0))
   const view = new DataView(bytes.buffer)
