@@ -67,7 +67,7 @@ export class Candidates {
   add(contact: Contact, depth: number): number {
     const index = this.#position(contact.key, contact.head)
     const present = this.#list[index]
-    if (present !== undefined && bytesEqual(present.contact.key, contact.key)) {
+    if (present?.head === contact.head && bytesEqual(present.contact.key, contact.key)) {
       learnAddresses(present, contact)
       return -1
     }
