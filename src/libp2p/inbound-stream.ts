@@ -291,8 +291,25 @@ export class InboundStream {
     const isBlocked =
       this.#held !== undefined || (this.#decoder.pendingBytes > 0 && !this.#mayTake())
     if (isBlocked && readStatus === 'readable') this.#stream.pause()
-    else if (!isBlocked && readStatus === 'paused') this.#stream.resume()
+    else if (!isBlocked && readStatus === 'paused') {
+      this.#resumeReading()
+      return
+    }
     this.#closeIfDone()
+  }
+
+  /**
+   * What has gathered is delivered within libp2p's `resume`, which goes on granting window after it: a pause amid that would
+   * be taken for one and not be one. So it is only taken in there, and pumped after it.
+   */
+  #resumeReading(): void {
+    this.#isPumping = true
+    try {
+      this.#stream.resume()
+    } finally {
+      this.#isPumping = false
+    }
+    this.#pump()
   }
 
   #closeIfDone(): void {

@@ -188,6 +188,22 @@ describe('a stream that another peer opened', () => {
     await answerAll()
   })
 
+  it('grants its peer nothing while it waits, also after it has gone on once', async () => {
+    atOnce = plainAnswer({ type: 'find-node', key: KEY, target })
+    const greedy = open()
+    greedy.receive(many(INBOUND_BURST + 1))
+    expect([greedy.readStatus, greedy.isGranting]).toEqual(['paused', false])
+    for (let i = 0; i < 20; i++) greedy.receive(many(100))
+    let waits = 0
+    for (let i = 0; i < 50; i++) {
+      await clock.pass(20)
+      if (greedy.readStatus === 'readable') continue
+      waits += 1
+      expect(greedy.isGranting).toBe(false)
+    }
+    expect(waits).toBeGreaterThan(5)
+  })
+
   it('is closed when it was silent for long, and nothing is left to do then', async () => {
     const idle = open()
     idle.receive(REQUEST)

@@ -48,12 +48,22 @@ export class FakeStream {
     return !this.writableNeedsDrain
   }
 
+  /** Bytes that came while it was paused. */
+  #gathered: Uint8Array[] = []
+  /** Whether the other side is granted more to send. As libp2p does, `resume` grants it after it has delivered. */
+  isGranting = true
+
   pause(): void {
+    if (this.readStatus === 'paused') return
     this.readStatus = 'paused'
+    this.isGranting = false
   }
 
   resume(): void {
+    if (this.readStatus === 'readable') return
     this.readStatus = 'readable'
+    for (const data of this.#gathered.splice(0)) this.receive(data)
+    this.isGranting = true
   }
 
   close(): Promise<void> {
@@ -70,7 +80,8 @@ export class FakeStream {
 
   /** The other side sends bytes. */
   receive(data: Uint8Array): void {
-    this.#events.emit('message', { data })
+    if (this.readStatus === 'paused') this.#gathered.push(data)
+    else this.#events.emit('message', { data })
   }
 
   /** The other side has read what was sent. */
