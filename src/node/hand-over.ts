@@ -86,7 +86,8 @@ export class HandOver implements Duty {
 
   async run(now: Instant): Promise<void> {
     this.#dueAt = Number.POSITIVE_INFINITY
-    const newcomers = new Set(this.#newcomers.splice(0))
+    // By their ids: the table may have replaced the contact meanwhile, for one with the peer's own word on its addresses.
+    const newcomers = new Set(this.#newcomers.splice(0).map(({ id }) => id))
     const pushes = this.#pushesFor(newcomers)
     if (pushes.length === 0) return
     for (const { to } of pushes) this.#serve(to, now)
@@ -109,7 +110,7 @@ export class HandOver implements Duty {
   }
 
   /** What these newcomers get from us: the records to which we were the closest of all others that we know. */
-  #pushesFor(newcomers: ReadonlySet<Contact>): Push[] {
+  #pushesFor(newcomers: ReadonlySet<string>): Push[] {
     const { records, table, options, ports } = this.#init
     const self = this.#init.self().key
     const now = ports.clock.wallClock()
@@ -119,10 +120,10 @@ export class HandOver implements Duty {
       if (commonPrefixLength(held.target, self) < prefixLength || pushes.length >= PUSHES_MAX) break
       if (held.origin === 'cached' || held.expiresAt <= now) continue
       const closest = table.closest(held.target, options.k)
-      const nearest = closest.find((contact) => !newcomers.has(contact))
+      const nearest = closest.find(({ id }) => !newcomers.has(id))
       const isOurs = nearest === undefined || compareDistance(held.target, self, nearest.key) < 0
       if (!isOurs) continue
-      for (const to of closest) if (newcomers.has(to)) pushes.push(pushOf(to, held, now))
+      for (const to of closest) if (newcomers.has(to.id)) pushes.push(pushOf(to, held, now))
     }
     return pushes
   }
@@ -131,11 +132,11 @@ export class HandOver implements Duty {
    * The prefix that a key shares with ours at least if nobody else we know is nearer to it. Beyond the first empty bucket
    * or that of the nearest neighbour, someone in the key's own bucket is.
    */
-  #ownRange(newcomers: ReadonlySet<Contact>): number {
+  #ownRange(newcomers: ReadonlySet<string>): number {
     let expected = 0
     for (const { prefixLength, contacts } of this.#init.table.groups()) {
       if (prefixLength > expected) break
-      if (contacts.every((contact) => newcomers.has(contact))) break
+      if (contacts.every(({ id }) => newcomers.has(id))) break
       expected = prefixLength + 1
     }
     return expected

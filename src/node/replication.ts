@@ -6,6 +6,7 @@ import type { NodeOptions } from '../core/options.ts'
 import type { Instant, Ports, StorageWrite, UnixMs } from '../core/ports.ts'
 import type { ProviderStore } from '../core/provider-store.ts'
 import { PUBLICATIONS_PREFIX, type Publication, Publications } from '../core/publications.ts'
+import type { ValueRecord } from '../core/record.ts'
 import type { RecordStore } from '../core/record-store.ts'
 import {
   type Region,
@@ -17,6 +18,7 @@ import {
 import type { Lookups } from './lookups.ts'
 import type { Duty } from './maintenance.ts'
 import type { OperationRunner } from './operation-runner.ts'
+import { writeRecord } from './record-writes.ts'
 import { remainingLifeMs } from './server.ts'
 import { pagesOf } from './storage-pages.ts'
 import { endOf, isInRegion, SweepDuty } from './sweep-duty.ts'
@@ -147,7 +149,7 @@ export class Replication {
       if (isTakenOver(replicated, options.k)) this.#release(request.key)
       else if (replicated.outdatedBy > 0)
         continue // see #catchUp
-      else records.put({ record: request.record, target, origin: 'replica', now }) // as if it had arrived
+      else this.#put(request.record, target, 'replica', now) // as if it had arrived
     }
     await this.#catchUp(result)
     return covered(result, first)
@@ -284,8 +286,7 @@ export class Replication {
     }
     const ttlMs = Math.min(options.recordLifetimeMs, endsAt === undefined ? Infinity : endsAt - now)
     const record = { ...held.record, ttlMs }
-    const result = records.put({ record, target, origin: 'owner', now }) // the own copy lives on as well
-    if (result.type === 'stored') this.#write(result.write)
+    this.#put(record, target, 'owner', now) // the own copy lives on as well
     return { type: 'put-value', key, target, record }
   }
 
@@ -322,12 +323,19 @@ export class Replication {
     return undefined
   }
 
+  /** Takes a held record in once more. */
+  #put(record: ValueRecord, target: Key, origin: 'owner' | 'replica', now: UnixMs): void {
+    const result = this.#init.records.put({ record, target, origin, now })
+    if (result.type === 'stored') writeRecord(this.#init, record, result.write, this.#onWritten)
+  }
+
   #write(batch: readonly StorageWrite[]): void {
-    const { storage, observer, clock } = this.#init.ports
-    if (batch.length === 0) return
-    storage.write(batch, (error) => {
-      if (error !== undefined) observer?.observe({ type: 'storage-failed', at: clock.now(), error })
-    })
+    if (batch.length > 0) this.#init.ports.storage.write(batch, this.#onWritten)
+  }
+
+  readonly #onWritten = (error: Error | undefined): void => {
+    const { observer, clock } = this.#init.ports
+    if (error !== undefined) observer?.observe({ type: 'storage-failed', at: clock.now(), error })
   }
 }
 

@@ -335,7 +335,7 @@ export class Values {
     const result = records.put({ record, target, origin: 'replica', now })
     if (result.type === 'stored') {
       this.#tell(record.key, 'replica')
-      ports.storage.write(result.write, (error) => {
+      writeRecord(this.#init, record, result.write, (error) => {
         if (error === undefined) return
         ports.observer?.observe({ type: 'storage-failed', at: ports.clock.now(), error })
       })

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { Contact } from '../../src/core/contact.ts'
 import type { NodeOptions } from '../../src/core/options.ts'
 import { at, holders, ids, trueClosest } from '../support/holders.ts'
 import { sha256Key } from '../support/values.ts'
@@ -72,6 +73,23 @@ describe('a peer that starts again with what it held', () => {
       const newcomers = ids(trueClosest(network, key, K)).filter((id) => id.startsWith('newcomer'))
       for (const id of newcomers) expect(holders(network, key)).toContain(id)
     }
+  })
+})
+
+describe('a newcomer whose contact is replaced before it is served', () => {
+  it('is handed what it should hold', async () => {
+    const { network, peers, keys } = await filled(25, 60)
+    const joined = await network.spawn('newcomer', { k: K })
+    await network.clock.until(joined.node.join([at(peers, 2).node.self]))
+    // As when identify brings the peer's own word on its addresses.
+    const { id, idBytes, key, addresses } = joined.node.self
+    for (const { node } of peers) {
+      node.table.heard(new Contact({ id, idBytes, key, addresses }), network.clock.now())
+    }
+    await network.clock.pass(60_000)
+    const due = keys.filter((one) => ids(trueClosest(network, one, K)).includes('newcomer'))
+    expect(due.length).toBeGreaterThan(5)
+    for (const one of due) expect(holders(network, one)).toContain('newcomer')
   })
 })
 
