@@ -154,7 +154,7 @@ export class FastPath {
 
   close(stream: YamuxStream): void {
     this.flush()
-    this.#lanes.delete(stream.streamId)
+    if (this.#lanes.get(stream.streamId)?.stream === stream) this.#lanes.delete(stream.streamId)
   }
 
   /** Sends what is a chunk of a stream, with all that is sent in this turn of the event loop. False: it must go the other way. */

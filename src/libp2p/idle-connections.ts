@@ -59,25 +59,30 @@ export class IdleConnections {
     for (const [connection, opened] of this.#opened) {
       if (connection.status !== 'open') this.#opened.delete(connection)
       else if (connection.streams.length > 0 || isNeeded(opened.contact)) opened.usedAt = now
-      else if (now - opened.usedAt >= CONNECTION_IDLE_MS) void this.#closeUnlessTagged(connection)
+      else if (now - opened.usedAt >= CONNECTION_IDLE_MS)
+        void this.#closeUnlessTagged(connection, opened)
     }
     this.#cancelSweep = undefined
     if (this.#opened.size > 0) this.#arm()
   }
 
-  async #closeUnlessTagged(connection: Connection): Promise<void> {
-    this.#opened.delete(connection)
-    try {
-      const { tags } = await this.#init.peerStore.get(connection.remotePeer)
-      if (tags.size > 0) return
-    } catch (error) {
-      if (!(error instanceof Error && error.name === 'NotFoundError')) throw error
-    }
+  async #closeUnlessTagged(connection: Connection, opened: Opened): Promise<void> {
+    opened.usedAt = this.#init.clock.now() // whatever comes of this look, the next one is not soon
+    if (await this.#isTagged(connection)) return
     if (connection.streams.length > 0) return // somebody was faster
     try {
       await connection.close()
     } catch (error) {
       connection.abort(error instanceof Error ? error : new Error(String(error)))
+    }
+  }
+
+  /** Taken for tagged where that is not to be learnt: a connection too many is no reason for more. */
+  async #isTagged({ remotePeer }: Connection): Promise<boolean> {
+    try {
+      return (await this.#init.peerStore.get(remotePeer)).tags.size > 0
+    } catch (error) {
+      return !(error instanceof Error && error.name === 'NotFoundError')
     }
   }
 }

@@ -57,8 +57,11 @@ class WriteTurn {
     const sendData: unknown = Reflect.get(connection, 'sendData')
     if (!(socket instanceof Socket) || !isFunction(sendData)) return
     Object.assign(connection, {
-      sendData: (data: unknown): unknown => {
-        if (socket.writableCorked === 0) this.#cork(socket)
+      sendData: (data: { readonly byteLength: number }): unknown => {
+        // Much at once leaves at once: held back, it would look like a full socket, and stop whoever sends.
+        const isMuch = socket.writableLength + data.byteLength >= socket.writableHighWaterMark
+        if (isMuch) socket.uncork()
+        else if (socket.writableCorked === 0) this.#cork(socket)
         return sendData.call(connection, data)
       },
     })

@@ -26,15 +26,22 @@ describe('connections that the DHT opened', () => {
   let clock: VirtualClock
   let tags: Map<string, { value: number }>
   let needed: boolean
+  let storeError: Error | undefined
   let idle: IdleConnections
 
   beforeEach(() => {
     clock = new VirtualClock()
     tags = new Map()
     needed = false
+    storeError = undefined
     idle = new IdleConnections({
       clock,
-      peerStore: { get: async () => ({ tags }) as Peer },
+      peerStore: {
+        get: async () => {
+          if (storeError !== undefined) throw storeError
+          return { tags } as Peer
+        },
+      },
       isNeeded: () => needed,
     })
   })
@@ -80,6 +87,19 @@ describe('connections that the DHT opened', () => {
     const connection = open()
     await clock.pass(10 * CONNECTION_IDLE_MS)
     expect(connection.status).toBe('open')
+    tags.clear()
+    await clock.pass(CONNECTION_IDLE_MS + 60_000)
+    expect(connection.status).toBe('closed')
+  })
+
+  it('stay as long as the peer store does not say who is tagged, and go if it knows nobody', async () => {
+    storeError = new Error('the disk is gone')
+    const connection = open()
+    await clock.pass(2 * CONNECTION_IDLE_MS)
+    expect(connection.status).toBe('open')
+    storeError.name = 'NotFoundError'
+    await clock.pass(CONNECTION_IDLE_MS + 60_000)
+    expect(connection.status).toBe('closed')
   })
 
   it('are aborted when the other side does not let them close', async () => {

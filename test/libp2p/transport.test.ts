@@ -93,6 +93,26 @@ describe('the transport', () => {
     expect((await back).length).toBe(bytes.length)
   })
 
+  it.each<Kind>(['tuned', 'plain'])(
+    'closes a connection after all that was sent, %s',
+    async (kind) => {
+      const [a, b] = await Promise.all([start(kind), start(kind)])
+      const done = Promise.withResolvers<number>()
+      await b.handle(PROTOCOL, (stream) => {
+        let size = 0
+        stream.addEventListener('message', ({ data }) => {
+          size += data.byteLength
+        })
+        stream.addEventListener('close', () => done.resolve(size))
+      })
+      const connection = await a.dial(b.getMultiaddrs())
+      const stream = await connection.newStream(PROTOCOL)
+      stream.send(new Uint8Array(200_000))
+      await connection.close()
+      expect(await done.promise).toBe(200_000)
+    },
+  )
+
   it('leaves a stream of another muxer as it is', () => {
     const stream = { id: '1' } as Stream
     grantLazily(stream)
