@@ -27,7 +27,8 @@ export const join: Scenario = {
     lookups: 2_000,
     churn: 'exponential',
     session: 15,
-    hours: 0.4,
+    // Five median sessions: hardly anybody is left who was there before.
+    hours: 1.2,
   },
   async run(world) {
     const { sim, options, draft } = world

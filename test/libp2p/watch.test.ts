@@ -1,6 +1,7 @@
 import type { Stream } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 import { afterEach, describe, expect, it } from 'vitest'
+import type { DhtEvent } from '../../src/core/events.ts'
 import type { RpcRequest } from '../../src/core/message.ts'
 import { watchProtocolOf } from '../../src/libp2p/network-rules.ts'
 import type { KadmiumStatus } from '../../src/libp2p/service.ts'
@@ -104,10 +105,17 @@ describe('a watch over libp2p', () => {
   })
 
   it('ends with its peer, and with the connection of the watcher', async () => {
-    peers.push(...(await startPeers(2)))
-    const [holder, watcher] = peers as [TestPeer, TestPeer]
+    let asked = 0
+    const observe = (event: DhtEvent): void => {
+      if (event.type === 'request-received' && event.request === 'watch') asked += 1
+    }
+    const holder = await startPeer({ observers: [{ observe }] })
+    const watcher = await startPeer({ bootstrap: [holder.address] })
+    peers.push(holder, watcher)
+    await watcher.dht.join()
     const { ended } = reading(watcher, new AbortController().signal)
-    await holds('it is subscribed', () => holder.dht.status().subscriptions === 1)
+    // The first request is answered at once, and between two requests a subscription outlives its watcher for a while.
+    await holds('a request of it waits', () => asked === 2)
     await watcher.libp2p.stop()
     expect(await ended).toMatchObject({ code: 'ERR_CLOSED' })
     await holds('the holder has noticed', () => holder.dht.status().subscriptions === 0)
