@@ -87,13 +87,19 @@ export function scenarioOf(name: string): Scenario {
   throw new KadmiumError('ERR_INVALID_OPTION', message)
 }
 
+/** What a scenario has where nothing else is given; an unknown set-up is for `resolveSimulation` to refuse. */
+export function defaultsOf(name: string, { setup }: GivenOptions): Partial<SimulationOptions> {
+  const { defaults, setups } = scenarioOf(name)
+  return { ...defaults, ...setups?.[String(setup)] }
+}
+
 /**
  * The options of a run, complete and checked.
  *
  * @throws KadmiumError `ERR_INVALID_OPTION`, as the run would.
  */
 export function optionsOf(name: string, given: GivenOptions): SimulationOptions {
-  const { defaults } = scenarioOf(name)
+  const defaults = defaultsOf(name, given)
   const options = resolveSimulation(given, defaults)
   if (options.network !== 'libp2p') return options
   const real = resolveSimulation(given, { ...defaults, ...FULL_STACK_DEFAULTS })

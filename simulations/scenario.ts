@@ -46,5 +46,7 @@ export interface Scenario<Network extends SimulatedNetwork = Simulator> {
   readonly name: string
   readonly question: string
   readonly defaults: Partial<SimulationOptions>
+  /** What each of its set-ups has otherwise, by the option `setup`. */
+  readonly setups?: Readonly<Record<string, Partial<SimulationOptions>>>
   run(world: World<Network>): Promise<void>
 }

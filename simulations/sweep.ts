@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads'
 import { KadmiumError } from '../src/core/errors.ts'
 import { type GivenOptions, resolveSimulation } from './options.ts'
 import type { SimulationReport } from './report/report.ts'
-import { scenarioOf } from './run.ts'
+import { defaultsOf } from './run.ts'
 import { mean, meanInterval } from './statistics.ts'
 
 /** A grid of simulations: every combination of these values, with several seeds each. */
@@ -62,8 +62,7 @@ export async function runSweep(init: SweepInit, hooks: SweepHooks = {}): Promise
       job: { scenario, given: { ...given, ...options, seed: first + i } },
     })),
   )
-  const { defaults } = scenarioOf(scenario)
-  for (const { job } of jobs) resolveSimulation(job.given, defaults) // before any of them runs
+  for (const { job } of jobs) resolveSimulation(job.given, defaultsOf(scenario, job.given)) // before any of them runs
   const reports = new Map<Readonly<Record<string, string>>, SimulationReport[]>()
   let next = 0
   let done = 0

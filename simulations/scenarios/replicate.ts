@@ -17,13 +17,18 @@ const HOUR = 3_600_000
 /**
  * Published set-ups, run as published; our figure stands beside the paper's.
  *
- * R1 (ProbeLab, RFM 19.1), R6 and R7 (RFM 19 and 17, the measured IPFS network), R4 (Li et al. 2005, PVC). The numbers of
- * peers of R6 and R7 may be lowered: what they measure is a matter of a bucket or of a key.
+ * R1 (ProbeLab, RFM 19.1), R6 and R7 (RFM 19 and 17, the measured IPFS network of some 15,400 peers), R4 (Li et al. 2005,
+ * PVC). R6 and R7 have fewer peers where nothing else is said: what they measure is a matter of a bucket or of a key.
  */
 export const replicate: Scenario = {
   name: 'replicate',
   question: 'whether published experiments come out as published',
   defaults: { peers: 25_000, lookups: 2_000, latency: 'constant:100', widen: 10, alpha: 10 },
+  setups: {
+    R4: { peers: 1_024, hours: 6, latency: 'lognormal', widen: 0, alpha: 3 },
+    R6: { peers: 2_000, hours: 2, refresh: 10 },
+    R7: { peers: 1_000, hours: 36, values: 500, replication: false },
+  },
   async run(world) {
     switch (world.options.setup) {
       case 'R4':

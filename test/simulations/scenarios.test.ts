@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { SimulationReport } from '../../simulations/report/report.ts'
-import { runScenario } from '../../simulations/run.ts'
+import { optionsOf, runScenario } from '../../simulations/run.ts'
 import { Lookups } from '../../src/node/lookups.ts'
 
 afterEach(() => {
@@ -106,6 +106,23 @@ describe('a rule of the core that is broken', () => {
     )
     expect(figure(kept, 'values that cannot be read')).toBeLessThan(5)
   }, 120_000)
+})
+
+describe('a published set-up', () => {
+  it('has what was published where nothing else is said', () => {
+    const week = optionsOf('replicate', { setup: 'R7' })
+    expect(week).toMatchObject({ hours: 36, values: 500, replication: false })
+    expect(optionsOf('replicate', { setup: 'R7', values: '7' }).values).toBe(7)
+    expect(optionsOf('replicate', {})).toMatchObject({ setup: 'R1', peers: 25_000 })
+    expect(() => optionsOf('replicate', { setup: 'R5' })).toThrow(/`setup` must be/)
+  })
+
+  it('shows holders that stay', async () => {
+    const options = { setup: 'R7', peers: 150, hours: 4, values: 30 }
+    const report = await runScenario('replicate', options)
+    expect(figure(report, 'holders alive at the end')).toBeGreaterThan(10)
+    expect(figure(report, 'holders alive at the end')).toBeLessThan(20)
+  })
 })
 
 describe('bad input', () => {
