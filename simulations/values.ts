@@ -1,5 +1,5 @@
 import { KadmiumError } from '../src/core/errors.ts'
-import { type Key, keyFromDigest, toHex } from '../src/core/key.ts'
+import { compareDistance, type Key, keyFromDigest, toHex } from '../src/core/key.ts'
 import type { NodeOptions } from '../src/core/options.ts'
 import { sha256Key } from '../src/core/record-key.ts'
 import type { Draft } from './draft.ts'
@@ -113,9 +113,21 @@ export async function getValue(
   if (found !== undefined && toHex(found) !== toHex(value.value)) counts.wrong += 1
 }
 
-/** Copies of each value just now. */
+/** Copies of each value just now: as many as `holdersOf` finds, by one walk through all that is held. */
 export function copiesOf(sim: SimulatedNetwork, values: readonly PutValue[]): number[] {
-  return values.map((value) => holdersOf(sim, value).length)
+  const holders = new Map<string, SimulatedPeer[]>(values.map(({ key }) => [toHex(key), []]))
+  for (const peer of sim.oracle.peers) {
+    const now = peer.wallClock()
+    for (const { record, expiresAt } of peer.node?.records.range() ?? []) {
+      if (expiresAt > now) holders.get(toHex(record.key))?.push(peer)
+    }
+  }
+  return values.map(({ key, target }) => {
+    const farthest = sim.oracle.closest(target, HOLDERS_PER_K * sim.options.k).at(-1)
+    const isNear = ({ contact }: SimulatedPeer): boolean =>
+      farthest !== undefined && compareDistance(target, contact.key, farthest.contact.key) <= 0
+    return holders.get(toHex(key))?.filter(isNear).length ?? 0
+  })
 }
 
 /** How evenly the records lie on the living peers (F11): 0 if all hold as many, towards 1 if one holds all. */

@@ -56,18 +56,19 @@ export class Candidates {
     return this.#list
   }
 
-  /** The candidate standing at `key`, if any. */
-  find(key: Key): Candidate | undefined {
-    const index = this.#position(key, headOf(key))
-    const candidate = this.#list[index]
-    return candidate !== undefined && bytesEqual(candidate.contact.key, key) ? candidate : undefined
+  /** The candidate that is this peer, if any. */
+  find(contact: Contact): Candidate | undefined {
+    const candidate = this.#list[this.#position(contact, contact.head)]
+    return candidate !== undefined && bytesEqual(candidate.contact.key, contact.key)
+      ? candidate
+      : undefined
   }
 
-  /** Takes in a contact heard of. Returns its position if it is new, -1 if it was known or is too far. */
-  add(contact: Contact, depth: number): number {
-    const index = this.#position(contact.key, contact.head)
+  /** Takes in a contact heard of, given with its head. Returns its position if it is new, -1 if it was known or is too far. */
+  add(contact: Contact, head: number, depth: number): number {
+    const index = this.#position(contact, head)
     const present = this.#list[index]
-    if (present?.head === contact.head && bytesEqual(present.contact.key, contact.key)) {
+    if (present?.head === head && bytesEqual(present.contact.key, contact.key)) {
       learnAddresses(present, contact)
       return -1
     }
@@ -77,7 +78,7 @@ export class Candidates {
     }
     this.#list.splice(index, 0, {
       contact,
-      head: contact.head,
+      head,
       state: 'unasked',
       depth,
       slowAt: 0,
@@ -89,7 +90,7 @@ export class Candidates {
     return index
   }
 
-  #position(key: Key, head: number): number {
+  #position(contact: Contact, head: number): number {
     const distance = (head ^ this.#targetHead) >>> 0
     let low = 0
     let high = this.#list.length
@@ -99,7 +100,7 @@ export class Candidates {
       const otherDistance = (other.head ^ this.#targetHead) >>> 0
       const isNearer =
         otherDistance === distance
-          ? compareDistance(this.#target, other.contact.key, key) < 0
+          ? compareDistance(this.#target, other.contact.key, contact.key) < 0
           : otherDistance < distance
       if (isNearer) low = middle + 1
       else high = middle

@@ -1,4 +1,4 @@
-import { bytesEqual, compareDistance, headOf, type Key } from './key.ts'
+import { bytesEqual, headOf, type Key } from './key.ts'
 
 /**
  * What a peer knows of another: Kademlia's triple of address, port and id, as libp2p has it.
@@ -36,14 +36,6 @@ export interface ContactInit {
   readonly idBytes: Uint8Array
   readonly key: Key
   readonly addresses: readonly Uint8Array[]
-}
-
-/** `compareDistance` of two contacts; `targetHead` is the target's `headOf`. */
-export function compareContacts(target: Key, targetHead: number, a: Contact, b: Contact): number {
-  const x = a.head ^ targetHead
-  const y = b.head ^ targetHead
-  if (x === y) return compareDistance(target, a.key, b.key)
-  return x >>> 0 < y >>> 0 ? -1 : 1
 }
 
 /** Where the contact with this key stands in a list; -1 if it does not. */

@@ -1,5 +1,5 @@
 import { type Contact, indexOfKey } from './contact.ts'
-import { bytesEqual, compareDistance, type Key } from './key.ts'
+import { bytesEqual, compareDistance, headOf, type Key } from './key.ts'
 import { BACKOFF_FIRST_MS, BACKOFF_MAX_MS, FAILURES_STALE } from './limits.ts'
 import type { Instant } from './ports.ts'
 
@@ -32,6 +32,8 @@ export class KBucket {
   probingUntil: Instant | undefined = undefined
 
   #contacts: Contact[] = []
+  /** The contacts' heads, made when they are first looked at: most buckets of a simulation never are. */
+  #heads: number[] | undefined
   /** Made when times differ for the first time: until then all were seen at `#allSeenAt`. */
   #seenAt: Instant[] | undefined
   #allSeenAt: Instant = 0
@@ -59,6 +61,12 @@ export class KBucket {
     return this.#contacts
   }
 
+  /** The heads of the contacts, in the same order, one beside the other in memory. */
+  get heads(): readonly number[] {
+    this.#heads ??= this.#contacts.map(({ head }) => head)
+    return this.#heads
+  }
+
   /** Newcomers in waiting, most recently seen last. */
   get replacements(): readonly Contact[] {
     return this.#replacements ?? NONE
@@ -71,7 +79,12 @@ export class KBucket {
 
   /** Where the contact with this key stands; -1 if it does not. */
   indexOf(key: Key): number {
-    return indexOfKey(this.#contacts, key)
+    const { heads } = this
+    const head = headOf(key)
+    for (let i = heads.indexOf(head); i >= 0; i = heads.indexOf(head, i + 1)) {
+      if (bytesEqual(this.at(i).key, key)) return i
+    }
+    return -1
   }
 
   /** The same for a contact: most often it is the very object that stands here, and no key is looked at. */
@@ -106,6 +119,7 @@ export class KBucket {
   /** Fills an empty bucket with contacts, longest known first. */
   fill(contacts: readonly Contact[], seenAt: Instant): void {
     this.#contacts = contacts.slice() // of exact size, whatever room the given one has
+    this.#heads = undefined
     this.#allSeenAt = seenAt
   }
 
@@ -113,6 +127,7 @@ export class KBucket {
     // concat, not push: push over-allocates by half.
     this.#seenAt = this.#times().concat(seenAt)
     this.#contacts = this.#contacts.concat(contact)
+    this.#heads = this.#heads?.concat(contact.head)
     this.#failures?.push(0)
     this.#failedAt?.push(-Infinity)
   }
@@ -121,6 +136,7 @@ export class KBucket {
     const removed = this.at(index)
     if (this.isStale(index)) this.#stale--
     this.#contacts.splice(index, 1)
+    this.#heads?.splice(index, 1)
     this.#seenAt?.splice(index, 1)
     this.#failures?.splice(index, 1)
     this.#failedAt?.splice(index, 1)
@@ -229,9 +245,15 @@ export class KBucket {
 
   /** How many live contacts are nearer to `self` than `key`. */
   nearer(key: Key, self: Key): number {
+    const { heads } = this
+    const selfHead = headOf(self)
+    const distance = (headOf(key) ^ selfHead) >>> 0
     let count = 0
-    for (let i = 0; i < this.size; i++) {
-      if (compareDistance(self, this.at(i).key, key) < 0 && !this.isStale(i)) count++
+    for (let i = 0; i < heads.length; i++) {
+      const other = ((heads[i] as number) ^ selfHead) >>> 0 // i is below the length
+      const isNearer =
+        other === distance ? compareDistance(self, this.at(i).key, key) < 0 : other < distance
+      if (isNearer && !this.isStale(i)) count++
     }
     return count
   }

@@ -56,6 +56,12 @@ export function headOf(key: Key, at = 0): number {
   )
 }
 
+/** `commonPrefixLength`; `aHead` and `bHead` are the keys' `headOf`. */
+export function prefixLengthByHead(a: Key, aHead: number, b: Key, bHead: number): number {
+  const difference = aHead ^ bHead
+  return difference === 0 ? commonPrefixLength(a, b) : Math.clz32(difference)
+}
+
 /** Compares two keys as big-endian integers: the order in which a sweep walks the keyspace. */
 export function compareKeys(a: Key, b: Key): number {
   const length = Math.min(a.length, b.length)

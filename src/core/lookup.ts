@@ -3,7 +3,7 @@ import { type Candidate, Candidates, trySpareAddresses } from './candidates.ts'
 import type { Contact } from './contact.ts'
 import { bytesEqual, headOf, type Key } from './key.ts'
 import { CONTACTS_PER_RESPONSE_MAX, LOOKUP_CANDIDATES_PER_K } from './limits.ts'
-import type { RpcFailure, RpcRequest, RpcResponse } from './message.ts'
+import type { Closer, RpcFailure, RpcRequest, RpcResponse } from './message.ts'
 import type { Operation, Step } from './operation.ts'
 import type { Instant } from './ports.ts'
 
@@ -112,7 +112,7 @@ export class Lookup implements Operation<LookupResult> {
     this.#candidates = new Candidates(init.target, init.k * LOOKUP_CANDIDATES_PER_K)
     this.#selfHead = headOf(init.selfKey)
     this.#seeded = Math.max(1, init.seeds.length)
-    for (const seed of init.seeds) this.#hear(seed, 1)
+    for (const seed of init.seeds) this.#hear(seed, seed.head, 1)
   }
 
   /** The candidates, nearest first: for operations that build on a lookup. */
@@ -147,13 +147,14 @@ export class Lookup implements Operation<LookupResult> {
   onResponse(from: Contact, response: RpcResponse, _now: Instant): void {
     const candidate = this.#takeBack(from)
     if (candidate === undefined) return
-    const closer = 'closer' in response ? response.closer : undefined
+    const { closer, heads } = 'closer' in response ? response : NOBODY
     candidate.state = candidate.isEarly && closer === undefined ? 'unasked' : 'answered'
     let nearer = false
     const count = Math.min(closer?.length ?? 0, CONTACTS_PER_RESPONSE_MAX)
     for (let i = 0; i < count; i++) {
       const contact = closer?.[i] as Contact // i < length
-      if (this.#hear(contact, candidate.depth + 1) === 0) nearer = true
+      const head = heads?.[i] ?? contact.head
+      if (this.#hear(contact, head, candidate.depth + 1) === 0) nearer = true
     }
     this.#answersWithoutProgress = nearer ? 0 : this.#answersWithoutProgress + 1
     this.#sent = undefined
@@ -173,10 +174,10 @@ export class Lookup implements Operation<LookupResult> {
   }
 
   /** The position of a newly heard-of contact among the candidates, or -1. */
-  #hear(contact: Contact, depth: number): number {
+  #hear(contact: Contact, head: number, depth: number): number {
     // The head first: it spares a look at the key of nearly everyone, which lies elsewhere in memory.
-    if (contact.head === this.#selfHead && bytesEqual(contact.key, this.#init.selfKey)) return -1
-    return this.#candidates.add(contact, depth)
+    if (head === this.#selfHead && bytesEqual(contact.key, this.#init.selfKey)) return -1
+    return this.#candidates.add(contact, head, depth)
   }
 
   /** Takes in as many from the own table again as were taken in before; returns whether anybody is new. */
@@ -186,7 +187,7 @@ export class Lookup implements Operation<LookupResult> {
       this.#seeded *= 2
       const seeds = moreSeeds(this.#seeded)
       let isNew = false
-      for (const seed of seeds) if (this.#hear(seed, 1) >= 0) isNew = true
+      for (const seed of seeds) if (this.#hear(seed, seed.head, 1) >= 0) isNew = true
       if (seeds.length < this.#seeded) this.#seeded = Number.POSITIVE_INFINITY // that was all
       if (isNew) return true
     }
@@ -253,7 +254,7 @@ export class Lookup implements Operation<LookupResult> {
 
   /** The candidate whose request has ended; it counts no longer. */
   #takeBack(from: Contact): Candidate | undefined {
-    const candidate = this.#candidates.find(from.key)
+    const candidate = this.#candidates.find(from)
     if (candidate === undefined || this.#result !== undefined) return undefined
     if (candidate.state === 'waiting') this.#discount(candidate)
     else if (candidate.state !== 'slow') return undefined // an answer to nothing we asked
@@ -331,3 +332,5 @@ export class Lookup implements Operation<LookupResult> {
     return { type: 'done', result: this.#result }
   }
 }
+
+const NOBODY: Partial<Closer> = {}

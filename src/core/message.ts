@@ -58,6 +58,17 @@ export type RpcRequest =
       readonly waitMs: number
     }
 
+/** Whom an answer names. */
+export interface Closer {
+  /** At most `CONTACTS_PER_RESPONSE_MAX` contacts. */
+  readonly closer: readonly Contact[]
+  /**
+   * Their heads, in the same order, where whoever made the answer had them at hand. Never sent: it spares a receiver in the
+   * same process a look at each contact.
+   */
+  readonly heads?: readonly number[]
+}
+
 /** The names of the requests. */
 export type RpcType = RpcRequest['type']
 
@@ -67,28 +78,19 @@ export type RpcType = RpcRequest['type']
  */
 export type RpcResponse =
   | { readonly type: 'ping' }
-  | { readonly type: 'find-node'; readonly closer: readonly Contact[] }
-  | {
-      readonly type: 'get-value'
-      readonly record: ValueRecord | undefined
-      readonly closer: readonly Contact[]
-    }
-  | { readonly type: 'put-value'; readonly closer?: readonly Contact[] }
-  | { readonly type: 'add-provider'; readonly closer?: readonly Contact[] }
-  | {
-      readonly type: 'get-providers'
-      readonly providers: readonly Contact[]
-      readonly closer: readonly Contact[]
-    }
-  | {
+  | (Closer & { readonly type: 'find-node' })
+  | (Closer & { readonly type: 'get-value'; readonly record: ValueRecord | undefined })
+  | (Partial<Closer> & { readonly type: 'put-value' })
+  | (Partial<Closer> & { readonly type: 'add-provider' })
+  | (Closer & { readonly type: 'get-providers'; readonly providers: readonly Contact[] })
+  | (Closer & {
       readonly type: 'watch'
       readonly cursor: WatchCursor
       /** The values since the cursor asked with, in the order in which they landed. */
       readonly records: readonly ValueRecord[]
       /** Values since then that are no longer kept, all before the first of `records`. */
       readonly missed: number
-      readonly closer: readonly Contact[]
-    }
+    })
 
 /**
  * Why a request brought no answer. A failure is a value, not an exception: it is ordinary in a network.

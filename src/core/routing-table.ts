@@ -8,10 +8,10 @@ import {
   type TableListener,
 } from './admission.ts'
 import { unreachable } from './assert.ts'
-import { collectNearest, countNearerThanSelf } from './bucket-walk.ts'
+import { collectNearest, countNearerThanSelf, liveBeyond, type Nearest } from './bucket-walk.ts'
 import type { Contact } from './contact.ts'
 import { type BucketView, KBucket } from './k-bucket.ts'
-import { commonPrefixLength, type Key } from './key.ts'
+import { commonPrefixLength, headOf, type Key, prefixLengthByHead } from './key.ts'
 import { FAILURES_GONE, PROBE_AFTER_MS, PROBE_LOCK_MS } from './limits.ts'
 import type { Instant } from './ports.ts'
 import { RangeTouches } from './range-touches.ts'
@@ -32,6 +32,7 @@ export class RoutingTable {
   readonly k: number
   readonly ipDiversity: boolean
 
+  readonly #selfHead: number
   /** By prefix length; as long as the deepest bucket needs. */
   readonly #buckets: (KBucket | undefined)[] = []
   readonly #touches = new RangeTouches()
@@ -45,6 +46,7 @@ export class RoutingTable {
 
   constructor(init: RoutingTableInit) {
     this.self = init.self
+    this.#selfHead = headOf(init.self)
     this.k = init.k
     this.ipDiversity = init.ipDiversity
     this.#listener = init.listener
@@ -58,7 +60,7 @@ export class RoutingTable {
 
   /** Contacts that are not flagged as stale. */
   get live(): number {
-    return this.#liveBeyond(-1)
+    return liveBeyond(this.#buckets, -1)
   }
 
   /** The prefix length of the deepest bucket that holds a contact: the closest neighbour's; -1 for an empty table. */
@@ -79,7 +81,7 @@ export class RoutingTable {
 
   /** Takes in a contact that has just answered a DHT request; never one that was merely heard of. */
   offer(contact: Contact, now: Instant): Admission {
-    const prefixLength = commonPrefixLength(this.self, contact.key)
+    const prefixLength = this.#sharedBits(contact.key, contact.head)
     if (prefixLength === this.self.length * 8) return { type: 'rejected', reason: 'self' }
     const known = this.#buckets[prefixLength]
     const index = known?.placeOf(contact) ?? -1
@@ -114,7 +116,7 @@ export class RoutingTable {
    * it asks does not show that it answers.
    */
   heard(contact: Contact, now: Instant): boolean {
-    const bucket = this.#bucketOf(contact.key)
+    const bucket = this.#bucketOf(contact.key, contact.head)
     if (bucket === undefined) return false
     const index = bucket.placeOf(contact)
     if (index >= 0) this.#seen(bucket, index, contact, now)
@@ -124,7 +126,7 @@ export class RoutingTable {
 
   /** Whether an answer of this contact would change anything: it would be added, cause a probe, or no longer be stale. */
   wants(contact: Contact, now: Instant): boolean {
-    const prefixLength = commonPrefixLength(this.self, contact.key)
+    const prefixLength = this.#sharedBits(contact.key, contact.head)
     if (prefixLength === this.self.length * 8 || contact.addresses.length === 0) return false
     const bucket = this.#buckets[prefixLength]
     const index = bucket?.placeOf(contact) ?? -1
@@ -138,7 +140,7 @@ export class RoutingTable {
    * who has answered waits for its place yet, so that the newcomer itself is to be asked first. To be followed by `probed`.
    */
   challenge(newcomer: Contact, now: Instant): Contact | undefined {
-    const bucket = this.#bucketOf(newcomer.key)
+    const bucket = this.#bucketOf(newcomer.key, newcomer.head)
     if (bucket === undefined || bucket.replacements.length === 0) return undefined
     const place = this.#placeFor(newcomer, bucket, now)
     if (place.type !== 'probe') return undefined
@@ -175,7 +177,7 @@ export class RoutingTable {
    * failed often enough in a row: one lost packet throws nobody out.
    */
   probed(oldest: Contact, alive: boolean, newcomer: Contact, now: Instant): Admission {
-    const bucket = this.#bucketOf(oldest.key)
+    const bucket = this.#bucketOf(oldest.key, oldest.head)
     const index = bucket?.placeOf(oldest) ?? -1
     if (bucket !== undefined) bucket.probingUntil = undefined
     if (!alive) this.failed(oldest.id, oldest.key, now)
@@ -202,12 +204,16 @@ export class RoutingTable {
    * all others, and only if there are too few others.
    */
   closest(target: Key, count: number, exclude?: Contact): Contact[] {
+    return this.nearest(target, count, exclude).contacts
+  }
+
+  /** `closest`, with the contacts' heads beside them. */
+  nearest(target: Key, count: number, exclude?: Contact): Nearest {
     const query = { self: this.self, target, count, exclude }
-    const found: Contact[] = []
+    const found: Nearest = { contacts: [], heads: [] }
     collectNearest(this.#buckets, query, false, found)
-    if (found.length < count && found.length < this.#size) {
-      collectNearest(this.#buckets, query, true, found)
-    }
+    const { length } = found.contacts
+    if (length < count && length < this.#size) collectNearest(this.#buckets, query, true, found)
     return found
   }
 
@@ -216,8 +222,8 @@ export class RoutingTable {
     return countNearerThanSelf(this.#buckets, this.self, target)
   }
 
-  get(key: Key): Contact | undefined {
-    const bucket = this.#bucketOf(key)
+  get(key: Key, head: number = headOf(key)): Contact | undefined {
+    const bucket = this.#bucketOf(key, head)
     const index = bucket?.indexOf(key) ?? -1
     return index < 0 ? undefined : bucket?.at(index)
   }
@@ -234,7 +240,7 @@ export class RoutingTable {
   /** Whether fewer than k live contacts are nearer to the own key than `key`. */
   isNeighbour(key: Key): boolean {
     const prefixLength = commonPrefixLength(this.self, key)
-    const deeper = this.#liveBeyond(prefixLength)
+    const deeper = liveBeyond(this.#buckets, prefixLength)
     if (deeper >= this.k) return false
     return deeper + (this.#buckets[prefixLength]?.nearer(key, this.self) ?? 0) < this.k
   }
@@ -283,17 +289,18 @@ export class RoutingTable {
     for (const bucket of this.groups()) yield* bucket.contacts
   }
 
-  /**
-   * Checks what must always hold. For tests and the simulator.
-   *
-   * @throws Error that names what is broken.
-   */
+  /** Checks what must always hold, for tests and the simulator. Throws an Error that names what is broken. */
   checkInvariants(): void {
     checkRoutingTable(this, this.#buckets)
   }
 
-  #bucketOf(key: Key): KBucket | undefined {
-    return this.#buckets[commonPrefixLength(this.self, key)]
+  #bucketOf(key: Key, head: number = headOf(key)): KBucket | undefined {
+    return this.#buckets[this.#sharedBits(key, head)]
+  }
+
+  /** By heads where they tell: a contact's key lies elsewhere in memory. */
+  #sharedBits(key: Key, head: number): number {
+    return prefixLengthByHead(this.self, this.#selfHead, key, head)
   }
 
   #makeBucket(prefixLength: number, now: Instant): KBucket {
@@ -356,7 +363,7 @@ export class RoutingTable {
   #trim(): void {
     const bucket = this.#overfull
     if (bucket === undefined) return
-    const neighbours = Math.max(0, this.k - this.#liveBeyond(bucket.prefixLength))
+    const neighbours = Math.max(0, this.k - liveBeyond(this.#buckets, bucket.prefixLength))
     while (bucket.size > this.k + neighbours) {
       const index = bucket.newestBeyond(neighbours, this.self)
       bucket.addReplacement(bucket.at(index), this.k)
@@ -388,13 +395,5 @@ export class RoutingTable {
   /** Contacts that waited were seen at some time, not now: so long ago that they are probed first. */
   #longAgo(now: Instant): Instant {
     return now - this.#probeAfterMs
-  }
-
-  /** Live contacts in buckets deeper than `prefixLength`. */
-  #liveBeyond(prefixLength: number): number {
-    let live = 0
-    const { length } = this.#buckets
-    for (let i = prefixLength + 1; i < length; i++) live += this.#buckets[i]?.live ?? 0
-    return live
   }
 }

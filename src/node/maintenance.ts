@@ -60,6 +60,10 @@ export class Maintenance {
       if (this.#running?.has(duty) === true) continue
       earliest = Math.min(earliest, this.#dueAt(duty, now))
     }
+    this.#arm(earliest, now)
+  }
+
+  #arm(earliest: Instant, now: Instant): void {
     if (earliest === this.#alarmAt) return
     this.#cancel?.()
     this.#cancel = undefined
@@ -80,16 +84,23 @@ export class Maintenance {
     this.#running ??= new Set()
     this.#earliest ??= new Map()
     const [running, earliest] = [this.#running, this.#earliest]
+    const due: Duty[] = []
+    let next = Number.POSITIVE_INFINITY
     for (const duty of this.#duties) {
-      if (running.has(duty) || this.#dueAt(duty, now) > now) continue
-      running.add(duty)
+      if (running.has(duty)) continue
+      const dueAt = this.#dueAt(duty, now)
+      if (dueAt <= now) due.push(duty)
+      else next = Math.min(next, dueAt)
+    }
+    for (const duty of due) running.add(duty)
+    this.#arm(next, now) // before they run: what they change may rearm
+    for (const duty of due) {
       void duty.run(now).then(() => {
         running.delete(duty)
         earliest.set(duty, this.#clock.now() + PAUSE_MIN_MS)
         this.rearm()
       })
     }
-    this.rearm()
   }
 }
 

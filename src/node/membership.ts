@@ -109,7 +109,7 @@ export class Membership {
   /** A peer has answered. */
   #offer(from: Contact, now: Instant): void {
     // A referrer may have told us other addresses than the peer itself did: those in the table stand.
-    const contact = this.#table.get(from.key) ?? from
+    const contact = this.#table.get(from.key, from.head) ?? from
     this.#follow(this.#table.offer(contact, now), contact)
   }
 

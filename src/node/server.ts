@@ -7,7 +7,7 @@ import {
   REPLICA_RANK_PER_K,
   REQUEST_KEY_BYTES_MAX,
 } from '../core/limits.ts'
-import type { Hearing, RpcOutcome, RpcRequest, RpcResponse } from '../core/message.ts'
+import type { Closer, Hearing, RpcOutcome, RpcRequest, RpcResponse } from '../core/message.ts'
 import type { NodeOptions } from '../core/options.ts'
 import type { Ports, StorageWrite, UnixMs } from '../core/ports.ts'
 import type { ProviderStore } from '../core/provider-store.ts'
@@ -75,11 +75,12 @@ export class Server {
     if (key.length === 0 || key.length > REQUEST_KEY_BYTES_MAX) {
       return refused(`a key of 1 to ${REQUEST_KEY_BYTES_MAX} bytes is needed`)
     }
-    const closer = this.#closer(from, request)
+    const nearest = this.#closer(from, request)
     const self = this.#self()
     // Who asks for exactly this peer wants its addresses (libp2p implementations answer so).
     const isSelf = bytesEqual(key, self.idBytes) && from.id !== self.id
-    return answered({ type: 'find-node', closer: isSelf ? [self, ...closer] : closer })
+    if (isSelf) return answered({ type: 'find-node', closer: [self, ...nearest.closer] })
+    return answered({ type: 'find-node', ...nearest })
   }
 
   #getValue(from: Contact, request: RequestOf<'get-value'>): Answer {
@@ -93,7 +94,7 @@ export class Server {
       stored === undefined
         ? undefined
         : { ...stored.record, ttlMs: remainingLifeMs(stored.expiresAt, now) }
-    return answered({ type: 'get-value', record, closer: this.#closer(from, request) })
+    return answered({ type: 'get-value', record, ...this.#closer(from, request) })
   }
 
   #putValue(from: Contact, request: PutRequest): Answer {
@@ -140,7 +141,7 @@ export class Server {
     }
     const { clock, random } = this.#ports
     const providers = this.#providers.get(key, clock.wallClock(), random)
-    return answered({ type: 'get-providers', providers, closer: this.#closer(from, request) })
+    return answered({ type: 'get-providers', providers, ...this.#closer(from, request) })
   }
 
   /**
@@ -159,17 +160,25 @@ export class Server {
   #written(from: Contact, request: PutRequest | AddRequest): RpcOutcome {
     const { type, tellCloser } = request
     if (tellCloser !== true) return { ok: true, response: { type } }
-    return { ok: true, response: { type, closer: this.#closer(from, request) } }
+    return { ok: true, response: { type, ...this.#closer(from, request) } }
   }
 
   /** The nearest, without whom the asker knows but for the very nearest: no contact at all means that none is known. */
-  #closer(
-    from: Contact,
-    { target, known }: Hearing & { readonly target: Key },
-  ): readonly Contact[] {
-    const closer = this.#table.closest(target, this.#options.contactsPerResponse, from)
-    if (known === undefined || known.length === 0) return closer
-    return closer.filter(({ head }, index) => index === 0 || !known.includes(head))
+  #closer(from: Contact, { target, known }: Hearing & { readonly target: Key }): Required<Closer> {
+    const { contactsPerResponse } = this.#options
+    const { contacts, heads } = this.#table.nearest(target, contactsPerResponse, from)
+    if (known === undefined || known.length === 0) return { closer: contacts, heads }
+    let count = 0
+    for (let i = 0; i < contacts.length; i++) {
+      const head = heads[i] as number // there are as many heads as contacts
+      if (i > 0 && known.includes(head)) continue
+      contacts[count] = contacts[i] as Contact // i < length
+      heads[count] = head
+      count += 1
+    }
+    contacts.length = count
+    heads.length = count
+    return { closer: contacts, heads }
   }
 
   #tellStored(

@@ -51,8 +51,9 @@ describe('closest', () => {
                 Number(stale.has(a.id)) - Number(stale.has(b.id)) ||
                 compareDistance(target, a.key, b.key),
             )
-          const found = table.closest(target, count, exclude)
+          const { contacts: found, heads } = table.nearest(target, count, exclude)
           expect(idsOf(found)).toEqual(idsOf(sorted.slice(0, count)))
+          expect(heads).toEqual(found.map(({ head }) => head))
           const nearer = known.filter(
             ({ id, key }) => !stale.has(id) && compareDistance(target, key, self) < 0,
           )
