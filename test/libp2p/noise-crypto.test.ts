@@ -1,4 +1,4 @@
-import { asCrypto } from '@chainsafe/libp2p-noise/crypto'
+import { asCrypto, pureJsCrypto } from '@chainsafe/libp2p-noise/crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { noiseCrypto } from '../../src/libp2p/noise-crypto.ts'
@@ -39,5 +39,41 @@ describe('the cipher of noise', () => {
         expect(() => decrypt(sealed, nonce, ad, key)).toThrow(Error)
       }),
     )
+  })
+})
+
+describe('the exchange of keys of noise', () => {
+  const shared: typeof noiseCrypto.generateX25519SharedKey = (...args) =>
+    noiseCrypto.generateX25519SharedKey(...args)
+
+  it('agrees with another implementation, for keys made here and keys made of a seed', () => {
+    fc.assert(
+      fc.property(bytes(32), (seed) => {
+        const theirs = pureJsCrypto.generateX25519KeyPair()
+        const made = noiseCrypto.generateX25519KeyPair()
+        const seeded = noiseCrypto.generateX25519KeyPairFromSeed(seed)
+        for (const { publicKey, privateKey } of [made, seeded]) {
+          const expected = pureJsCrypto.generateX25519SharedKey(theirs.privateKey, publicKey)
+          // Twice, as a handshake does with its own keys: the prepared form is used again.
+          for (let i = 0; i < 2; i++) {
+            expect(Buffer.compare(shared(privateKey, theirs.publicKey), expected)).toBe(0)
+          }
+          // The bytes of a key, of which nothing is prepared, are as good as the key.
+          expect(Buffer.compare(shared(privateKey.slice(), theirs.publicKey), expected)).toBe(0)
+        }
+      }),
+      { numRuns: 20 },
+    )
+  })
+
+  it('makes other keys each time', () => {
+    const keys = Array.from({ length: 8 }, () => noiseCrypto.generateX25519KeyPair())
+    const texts = keys.flatMap(({ publicKey, privateKey }) => [publicKey, privateKey].map(String))
+    expect(new Set(texts).size).toBe(16)
+  })
+
+  it('refuses a public key of small order, with which anybody would know the shared key', () => {
+    const { privateKey } = noiseCrypto.generateX25519KeyPair()
+    expect(() => shared(privateKey, new Uint8Array(32))).toThrow(Error)
   })
 })
