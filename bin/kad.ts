@@ -5,6 +5,7 @@
 
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import module from 'node:module'
 import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
 
@@ -16,6 +17,9 @@ start()
 function start(): void {
   if (Number.parseInt(process.versions.node, 10) >= requiredMajor) {
     dieWithLauncher()
+    // What V8 makes of the code is kept for the next command, in the system's folder for temporary files (as tsc does;
+    // NODE_DISABLE_COMPILE_CACHE=1 turns it off).
+    module.enableCompileCache()
     import('../src/cli/main.ts').then(run).catch(crash)
     return
   }

@@ -7,7 +7,12 @@ const KAD = resolve(import.meta.dirname, '../../dist/bin/kad.js')
 /** A program that prints every module that its process loads, one on a line of stderr. */
 const SPY = `import { registerHooks } from 'node:module'
 import { writeSync } from 'node:fs'
-registerHooks({ load: (url, context, next) => (writeSync(2, 'loaded ' + url + '\\n'), next(url, context)) })`
+const say = (url) => writeSync(2, 'loaded ' + url + '\\n')
+registerHooks({ load: (url, context, next) => (say(url), next(url, context)) })
+process.on('exit', () => process.moduleLoadList.forEach((name) => say('node:' + name.split(' ').at(-1))))`
+
+/** Modules of Node's that take as long to load as all the rest: its client for the web, and what that needs. */
+const HEAVY = /^node:(internal\/deps\/undici\/undici|http2|https|tls)$/
 
 describe('a command that asks a daemon', () => {
   it.each([
@@ -19,6 +24,7 @@ describe('a command that asks a daemon', () => {
   ])('loads no package at all but what is bundled with it: %j', (argv) => {
     const packages = loadedBy(argv).filter((url) => url.includes('/node_modules/'))
     expect(packages).toEqual([])
+    expect(loadedBy(argv).filter((url) => HEAVY.test(url))).toEqual([])
     expect(loadedBy(argv).filter((url) => url.startsWith('file:')).length).toBeLessThan(20)
   })
 
@@ -32,6 +38,7 @@ describe('a command that asks a daemon', () => {
   it('would be seen to load libp2p, as a daemon does', () => {
     const urls = loadedBy(['daemon', '--data', '/nowhere/data', '--listen', 'nothing'])
     expect(urls.some((url) => url.includes('/node_modules/libp2p/'))).toBe(true)
+    expect(urls.filter((url) => HEAVY.test(url))).not.toEqual([])
   })
 })
 

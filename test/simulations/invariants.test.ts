@@ -39,7 +39,7 @@ function warm(peers: number, seed = 1): Simulator {
 const HOUR = 3_600_000
 const FIVE_MINUTES = 300_000
 
-const { offer, closest, probed } = RoutingTable.prototype
+const { offer, nearest, probed } = RoutingTable.prototype
 const { prepare } = Lookups.prototype
 const { put } = RecordStore.prototype
 const { due } = RangeTouches.prototype
@@ -79,12 +79,12 @@ const BROKEN: readonly (readonly [invariant: string, rule: string, breakIt: () =
     'I4',
     'an answer names who asks',
     () => {
-      vi.spyOn(RoutingTable.prototype, 'closest').mockImplementation(function (
+      vi.spyOn(RoutingTable.prototype, 'nearest').mockImplementation(function (
         this: RoutingTable,
         target,
         count,
       ) {
-        return closest.call(this, target, count)
+        return nearest.call(this, target, count)
       })
     },
   ],
