@@ -29,7 +29,7 @@ describe('over real libp2p peers', () => {
     const report = await runScenario('churn', {
       ...SMALL,
       rejoin,
-      hours: 0.0015,
+      hours: 0.001,
       churn: 'exponential',
       session: 0.1,
       values: 10,
@@ -57,7 +57,7 @@ describe('over real libp2p peers', () => {
   })
 
   it('the report says that it cannot be had again, and names options that can', async () => {
-    const { digest, options } = await runScenario('lookup', { ...SMALL, lookups: 4 })
+    const { digest, options } = await runScenario('lookup', { ...SMALL, peers: 7, lookups: 4 })
     expect(digest).toMatch(/not reproducible/)
     expect(options).toMatchObject({ latency: 'constant:0', start: 'cold', loss: 0 })
     const again = await runScenario('lookup', options)

@@ -94,7 +94,8 @@ describe('a rule of the core that is broken', () => {
   })
 
   it('shows: without replication as many values are lost as theory says, and with it hardly one', async () => {
-    const options = { peers: 300, hours: 6, k: 4, values: 120, lookups: 0, gets: 0, refresh: 120 }
+    const churn = { peers: 200, hours: 3, session: 40, values: 120, gets: 0, lookups: 0 }
+    const options = { ...churn, k: 4, refresh: 120 }
     const without = await runScenario('churn', { ...options, replication: 'off' })
     expect(broken(without)).toEqual([])
     expect(without.checks.map(({ name }) => name)).toContain('values are lost as predicted')

@@ -48,18 +48,21 @@ export async function startPeer(options: KadmiumOptions = {}): Promise<TestPeer>
   return { libp2p, dht: libp2p.services.dht, address: address.toString() }
 }
 
-/** Starts `count` peers, all of which have joined through the first. */
+/**
+ * Starts `count` peers, which join through the first, a few at a time: when all come at once many a pair dials each other at
+ * the same time, and has two connections.
+ */
 export async function startPeers(
   count: number,
   options: KadmiumOptions = {},
 ): Promise<readonly TestPeer[]> {
   const first = await startPeer(options)
-  const others = await inGroups(count - 1, 8, () =>
-    startPeer({ ...options, bootstrap: [first.address] }),
-  )
-  const peers = [first, ...others]
-  await inGroups(peers.length, 8, (index) => peers[index]?.dht.join())
-  return peers
+  const others = await inGroups(count - 1, 4, async () => {
+    const peer = await startPeer({ ...options, bootstrap: [first.address] })
+    await peer.dht.join()
+    return peer
+  })
+  return [first, ...others]
 }
 
 /** Stops peers without handing over, all at once. */

@@ -6,9 +6,9 @@ import { FILES, lookOn, type Told } from './pages.ts'
 
 describe('a simulation that is watched', () => {
   it.each([
-    ['churn', { peers: 120, hours: 1, values: 20, lookups: 40, session: 20 }],
-    ['churn', { peers: 120, hours: 1, values: 10, lookups: 20, network: 'wire', rejoin: true }],
-    ['crash', { peers: 150, values: 10, lookups: 20, share: 0.3 }],
+    ['churn', { peers: 80, hours: 0.5, values: 20, lookups: 40, session: 20 }],
+    ['churn', { peers: 60, hours: 0.5, values: 10, lookups: 20, network: 'wire', rejoin: true }],
+    ['crash', { peers: 100, values: 10, lookups: 20, share: 0.3 }],
     ['soak', { runs: 1, seed: 3 }],
   ] as const)('%s %j is the same byte by byte, and is seen to run', async (scenario, options) => {
     const alone = await runScenario(scenario, options)
@@ -31,7 +31,7 @@ describe('a simulation that is watched', () => {
     const watch = await open('churn')
     const page = lookOn(watch.url)
     await watch.firstPage
-    const options = { peers: 120, hours: 1, values: 20, lookups: 40, session: 20 }
+    const options = { peers: 80, hours: 0.5, values: 20, lookups: 40, session: 20 }
     const report = await runScenario('churn', options, watch)
     watch.finish(report)
     await watch.close()
