@@ -6,7 +6,8 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import module from 'node:module'
-import { constants } from 'node:os'
+import { constants, homedir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const requiredMajor = 24
@@ -17,9 +18,7 @@ start()
 function start(): void {
   if (Number.parseInt(process.versions.node, 10) >= requiredMajor) {
     dieWithLauncher()
-    // What V8 makes of the code is kept for the next command, in the system's folder for temporary files (as tsc does;
-    // NODE_DISABLE_COMPILE_CACHE=1 turns it off).
-    module.enableCompileCache()
+    module.enableCompileCache(cacheFolder())
     import('../src/cli/main.ts').then(run).catch(crash)
     return
   }
@@ -32,6 +31,15 @@ function start(): void {
   } else {
     handOver(pinned)
   }
+}
+
+/**
+ * Where what V8 makes of the code is kept for the next command. Not where Node would: in a folder for everybody's temporary
+ * files a stranger could leave code for this process. It is no error if nothing can be kept; NODE_DISABLE_COMPILE_CACHE=1
+ * turns it off.
+ */
+function cacheFolder(): string {
+  return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'kadmium')
 }
 
 async function run({ main }: typeof import('../src/cli/main.ts')): Promise<void> {
