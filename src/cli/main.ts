@@ -43,9 +43,11 @@ const COMMANDS: readonly CommandFactory[] = [
 /** Runs one command of the `kad` executable and returns its exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
   let code: number = EXIT.ok
+  const isJson = argv.includes('--json')
   const program = createProgram((exitCode) => {
     code = exitCode
   })
+  if (isJson) silence(program)
   try {
     if (argv.length === 0) {
       program.outputHelp()
@@ -54,7 +56,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     await program.parseAsync(withoutHelpOfNothing(program, argv), { from: 'user' })
     return code
   } catch (error) {
-    return report(error, argv.includes('--json'))
+    return report(error, isJson)
   }
 }
 
@@ -96,9 +98,19 @@ function prepare(command: Command): void {
   for (const child of command.commands) prepare(child)
 }
 
+/** Has a command, and those below it, print no errors of usage: `report` gives them as JSON. */
+function silence(command: Command): void {
+  command.configureOutput({ writeErr: () => undefined })
+  for (const child of command.commands) silence(child)
+}
+
 /** Says what went wrong, on stderr, and returns its exit code. */
 function report(error: unknown, isJson: boolean): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return EXIT.ok
+    if (isJson) process.stderr.write(`${JSON.stringify({ error: usageError(error) })}\n`)
+    return EXIT.usage
+  }
   if (error instanceof InterruptedError) return EXIT.interrupted
   if (isKadmiumError(error)) {
     const { code, message, details } = error
@@ -111,6 +123,16 @@ function report(error: unknown, isJson: boolean): number {
     process.stderr.write(`${error.stack}\n`)
   }
   return EXIT.failure
+}
+
+/** An error of usage in the form of all others. Commander's own begin with their kind, and have a suggestion on the next line. */
+function usageError({ code, message }: CommanderError) {
+  const said = code === 'commander.help' ? 'a command is needed' : message.replace(/^error: /, '')
+  return {
+    code: 'ERR_INVALID_OPTION',
+    message: `${said.replaceAll('\n', ' ')} (see --help)`,
+    details: {},
+  }
 }
 
 /** By its name: the simulator is loaded beside the bundle and has a class of its own. */

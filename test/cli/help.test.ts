@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { SCENARIOS } from '../../simulations/scenarios.ts'
-import { createProgram, withoutHelpOfNothing } from '../../src/cli/main.ts'
+import { createProgram, main, withoutHelpOfNothing } from '../../src/cli/main.ts'
 
 const program = createProgram(() => {})
 const commands = [program, ...allBelow(program)]
@@ -153,3 +153,20 @@ async function failing(argv: readonly string[]): Promise<{ said: string; code: s
   }
   throw new Error(`${argv.join(' ')} did not fail`)
 }
+
+describe('wrong usage with --json', () => {
+  it.each([
+    [['get', '--json'], "missing required argument 'key'"],
+    [['gett', 'x', '--json'], "unknown command 'gett' (Did you mean get?)"],
+    [['get', 'x', '--jsno', '--json'], "unknown option '--jsno' (Did you mean --json?)"],
+    [['daemon', '--k', 'none', '--json'], "'none' is no whole number of at least 1."],
+  ])('%j is an error as all others are', async (argv, what) => {
+    const written: string[] = []
+    vi.spyOn(process.stderr, 'write').mockImplementation((text) => written.push(String(text)) > 0)
+    expect(await main(argv)).toBe(2)
+    expect(written).toHaveLength(1)
+    const { error } = JSON.parse(written[0] ?? '') as { error: Record<string, unknown> }
+    expect(error).toMatchObject({ code: 'ERR_INVALID_OPTION', details: {} })
+    expect(error.message).toContain(what)
+  })
+})
