@@ -36,7 +36,8 @@ export interface Candidate {
 }
 
 /**
- * The candidates of a lookup, nearest to the target first. At most `capacity`; the farthest unasked one is dropped.
+ * The candidates of a lookup, nearest to the target first. At most `capacity`: for one that is nearer, the farthest is dropped if
+ * it has failed, else the farthest that was not asked. Whoever was asked and may be found stays.
  * Two contacts at one distance are the same peer (the metric is unidirectional), so order also finds duplicates.
  */
 export class Candidates {
@@ -73,8 +74,9 @@ export class Candidates {
       return -1
     }
     if (this.#list.length >= this.#capacity) {
-      if (index >= this.#capacity || this.#list.at(-1)?.state !== 'unasked') return -1
-      this.#list.pop()
+      const dropped = this.#leastNeeded(index)
+      if (dropped < 0) return -1
+      this.#list.splice(dropped, 1)
     }
     this.#list.splice(index, 0, {
       contact,
@@ -88,6 +90,17 @@ export class Candidates {
       spare: NO_ADDRESSES,
     })
     return index
+  }
+
+  /**
+   * Who makes room for a contact at `index`; -1 if nobody does. Of those that were asked only the very last: should it be heard
+   * of again, all are nearer, and it is not asked twice.
+   */
+  #leastNeeded(index: number): number {
+    const last = this.#list.length - 1
+    if (index > last) return -1
+    if (this.#list[last]?.state === 'failed') return last
+    return this.#list.findLastIndex(({ state }, i) => i >= index && state === 'unasked')
   }
 
   #position(contact: Contact, head: number): number {
