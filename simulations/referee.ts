@@ -1,8 +1,9 @@
 import type { Contact } from '../src/core/contact.ts'
 import type { DhtEvent, OperationKind } from '../src/core/events.ts'
-import { compareDistance, type Key, toHex } from '../src/core/key.ts'
+import { bytesEqual, compareDistance, type Key, toHex } from '../src/core/key.ts'
 import { FAILURES_STALE } from '../src/core/limits.ts'
 import type { RpcOutcome } from '../src/core/message.ts'
+import { SAMPLE_PEERS_MIN } from '../src/core/network-size.ts'
 import type { NodeOptions } from '../src/core/options.ts'
 import type { Observer } from '../src/core/ports.ts'
 import type { SimPeer } from './engine/sim-peer.ts'
@@ -28,7 +29,8 @@ const ASKING: ReadonlySet<OperationKind> = new Set([...PLAIN, 'put', 'get', 'pro
  * - I3: who answers is never thrown out for a newcomer.
  * - I4: answers are bounded, name nobody twice and never who asks.
  * - I5: a lookup asks nobody twice, has at most alpha requests under way that are not slow, and ends in time.
- * - I6: when it says that it is complete, the k closest that it has heard of and that did not fail have answered.
+ * - I6: when it says that it is complete, the k closest that it has heard of and that did not fail have answered; of the
+ *   refresh of a bucket, which ends when the bucket has what it needs, as many as an estimate of the network's size needs.
  * - I7: who holds a value takes none for it that is older.
  *
  * A broken rule is kept until `check`, as an error thrown at an observer would end in the middle of somebody's work.
@@ -207,7 +209,7 @@ class PeerWatch implements Observer {
     const lookup = this.#lookups.get(event.operation)
     if (lookup === undefined) return
     this.#lookups.delete(event.operation)
-    const { operationTimeoutMs, k } = this.#options
+    const { operationTimeoutMs } = this.#options
     const isInTime = event.durationMs < operationTimeoutMs
     if (event.durationMs > operationTimeoutMs + LATE_MS) {
       this.#break('I5', `took ${event.durationMs} ms for a ${lookup.kind}`)
@@ -217,11 +219,18 @@ class PeerWatch implements Observer {
     const closest = [...heard.values()]
       .filter(({ id }) => !failed.has(id) && id !== this.#peer.contact.id)
       .sort((a, b) => compareDistance(target, a.key, b.key))
-      .slice(0, k)
+      .slice(0, this.#answersWanted(lookup))
     const missed = closest.filter(({ id }) => !answered.has(id))
     if (missed.length > 0) {
-      this.#break('I6', `ended a ${lookup.kind} without ${missed.length} of the k closest`)
+      const wanted = `the ${closest.length} closest`
+      this.#break('I6', `ended a ${lookup.kind} without ${missed.length} of ${wanted}`)
     }
+  }
+
+  #answersWanted({ kind, target }: LookupWatch): number {
+    const { k } = this.#options
+    const isOfBucket = kind === 'refresh' && !bytesEqual(target, this.#peer.contact.key)
+    return isOfBucket ? Math.min(k, SAMPLE_PEERS_MIN) : k
   }
 
   #break(invariant: string, what: string): void {

@@ -5,23 +5,24 @@ import { distanceFraction, type Key } from './key.ts'
 const SAMPLES = 16
 
 /** Fewer peers say too little. */
-const SAMPLE_PEERS_MIN = 5
+export const SAMPLE_PEERS_MIN = 5
 
 /**
  * Estimates how many peers the network has, from how near the peers closest to a target stand: with N uniform keys the
  * distance of the i-th closest is about i/N of the keyspace, so the least-squares line through them gives
- * N = sum(i^2) / sum(i * d_i). One lookup's estimate has a standard deviation of about N divided by the square root of k;
- * the mean of the last few is returned. Caveat: peers that chose their keys near a target make it too high.
+ * N = sum(i^2) / sum(i * d_i). One lookup's estimate has a standard deviation of about N divided by the square root of the
+ * peers it found; the mean of the last few is returned, in which each counts by those. Caveat: peers that chose their keys
+ * near a target make it too high.
  */
 export class NetworkSizeEstimator {
-  #samples: number[] | undefined
+  #samples: { readonly estimate: number; readonly peers: number }[] | undefined
 
   /** Takes in the closest peers to a target that a lookup found, nearest first. */
   add(target: Key, closest: readonly Contact[]): void {
-    const sample = sampleOf(target, closest)
-    if (sample === undefined) return
+    const estimate = sampleOf(target, closest)
+    if (estimate === undefined) return
     this.#samples ??= []
-    this.#samples.push(sample)
+    this.#samples.push({ estimate, peers: closest.length })
     if (this.#samples.length > SAMPLES) this.#samples.shift()
   }
 
@@ -29,8 +30,14 @@ export class NetworkSizeEstimator {
   estimate(): number | undefined {
     const samples = this.#samples
     if (samples === undefined) return undefined
-    // Each sample estimates N with an equal error on 1/N, so that the harmonic mean has the least bias.
-    return samples.length / samples.reduce((sum, sample) => sum + 1 / sample, 0)
+    // It is 1/N that each sample estimates without bias: hence the harmonic mean.
+    let peers = 0
+    let inverse = 0
+    for (const sample of samples) {
+      peers += sample.peers
+      inverse += sample.peers / sample.estimate
+    }
+    return peers / inverse
   }
 }
 

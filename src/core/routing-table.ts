@@ -280,7 +280,7 @@ export class RoutingTable {
   }
 
   /** All buckets as they are, farthest first. */
-  groups(): readonly Pick<KBucket, 'prefixLength' | 'size' | 'contacts' | 'view'>[] {
+  groups(): readonly Pick<KBucket, 'prefixLength' | 'size' | 'live' | 'contacts' | 'view'>[] {
     return this.#buckets.filter((bucket) => bucket !== undefined)
   }
 

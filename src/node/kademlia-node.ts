@@ -349,6 +349,7 @@ export class KademliaNode {
       intervalMs: this.options.refreshIntervalMs,
       now: clock.now(),
       lookup: (key) => this.#lookups.refresh(key),
+      freshen: (key, lacking) => this.#lookups.freshen(key, lacking),
     })
   }
 

@@ -11,7 +11,7 @@ import {
   type RequestTiming,
 } from '../core/lookup.ts'
 import type { RpcRequest } from '../core/message.ts'
-import { NetworkSizeEstimator, sampleOf } from '../core/network-size.ts'
+import { NetworkSizeEstimator, SAMPLE_PEERS_MIN, sampleOf } from '../core/network-size.ts'
 import type { NodeOptions } from '../core/options.ts'
 import type { Observer, Ports } from '../core/ports.ts'
 import type { RoutingTable } from '../core/routing-table.ts'
@@ -148,13 +148,33 @@ export class Lookups {
 
   /** A lookup for the table's sake: of a preimage, or of the own id. Resolves when it has ended, however. */
   async refresh(preimage: Uint8Array | undefined): Promise<void> {
-    const { ports, runner } = this.#init
     const { idBytes, key: own } = this.#init.self()
     const key = preimage ?? idBytes
-    const target = preimage === undefined ? own : keyFromDigest(ports.hash(preimage))
-    const init = this.prepare({ type: 'find-node', key, target })
-    const result = await runner.runUpkeep('refresh', target, new Lookup(init))
-    if (result !== undefined) this.#learn(target, result)
+    const target = preimage === undefined ? own : keyFromDigest(this.#init.ports.hash(preimage))
+    await this.#upkeep(this.prepare({ type: 'find-node', key, target }))
+  }
+
+  /**
+   * A lookup that keeps a bucket fresh, of a preimage in its range. The bucket is to have k living contacts, and the closest
+   * peers of a random key are of no use for themselves: so the lookup ends when as many of them have answered as the bucket
+   * lacks, or as the estimate of the network's size needs. And nobody waits for it: it asks one peer at a time, which spares
+   * those that would only have been asked because they were known earlier. Both together take less than half of the requests
+   * (`simulate churn`). Resolves when it has ended, however.
+   */
+  async freshen(preimage: Uint8Array, lacking: number): Promise<void> {
+    const { ports, options } = this.#init
+    const target = keyFromDigest(ports.hash(preimage))
+    const answersWanted = Math.min(options.k, Math.max(lacking, SAMPLE_PEERS_MIN))
+    const init = this.prepare({ type: 'find-node', key: preimage, target })
+    await this.#upkeep({ ...init, answersWanted, alpha: 1, widenTo: 1 })
+  }
+
+  async #upkeep(init: LookupInit): Promise<void> {
+    const { target, answersWanted } = init
+    const result = await this.#init.runner.runUpkeep('refresh', target, new Lookup(init))
+    if (result === undefined) return
+    // Who answered beyond those that were wanted need not be the next closest.
+    this.#learn(target, { ...result, closest: result.closest.slice(0, answersWanted) })
   }
 
   /** Peers in the network by this peer's estimate, itself counted. */

@@ -106,7 +106,8 @@ export class Maintenance {
 
 /**
  * Keeps the table fresh: a bucket that no lookup touched for an interval gets a lookup of a random key in its range, and
- * the own neighbourhood one of the own key (Kademlia, section 2.3). One lookup at a time.
+ * the own neighbourhood one of the own key (Kademlia, section 2.3). One lookup at a time; that of a bucket goes no further
+ * than the bucket needs (`Lookups.freshen`), but where a peer has just joined.
  */
 export class RefreshDuty implements Duty {
   readonly name = 'refresh'
@@ -116,6 +117,7 @@ export class RefreshDuty implements Duty {
   readonly #random: Random
   readonly #intervalMs: number
   readonly #lookup: (key: Uint8Array | undefined) => Promise<unknown>
+  readonly #freshen: (key: Uint8Array, lacking: number) => Promise<unknown>
   #selfDueAt: Instant
 
   constructor(init: {
@@ -127,6 +129,8 @@ export class RefreshDuty implements Duty {
     now: Instant
     /** Looks up a preimage, or the own id for `undefined`; never rejects. */
     lookup: (key: Uint8Array | undefined) => Promise<unknown>
+    /** Looks up a preimage as far as its bucket needs it, which lacks so many living contacts; never rejects. */
+    freshen: (key: Uint8Array, lacking: number) => Promise<unknown>
   }) {
     this.#table = init.table
     this.#self = init.self
@@ -135,6 +139,7 @@ export class RefreshDuty implements Duty {
     // Peers that started together must not refresh together.
     this.#intervalMs = init.intervalMs * (0.8 + init.random.fraction() / 5)
     this.#lookup = init.lookup
+    this.#freshen = init.freshen
     this.#selfDueAt = init.now + init.intervalMs * (0.5 + init.random.fraction() / 2)
   }
 
@@ -151,7 +156,11 @@ export class RefreshDuty implements Duty {
       this.#touchNeighbourhood(now)
     }
     const due = this.#table.refreshDue(now, this.#intervalMs)
-    await this.#refresh(due.filter((prefixLength) => prefixLength < PREIMAGE_BITS_MAX))
+    for (const prefixLength of due) {
+      if (prefixLength >= PREIMAGE_BITS_MAX) return // the deeper ones follow
+      const bucket = this.#table.groups().find((group) => group.prefixLength === prefixLength)
+      await this.#freshen(this.#inBucket(prefixLength), this.#table.k - (bucket?.live ?? 0))
+    }
   }
 
   /**
@@ -160,13 +169,13 @@ export class RefreshDuty implements Duty {
    */
   async refreshFarther(now: Instant): Promise<void> {
     this.#touchNeighbourhood(now)
-    await this.#refresh(Array.from({ length: this.#neighbourhoodDepth() }, (_, i) => i))
+    const depth = this.#neighbourhoodDepth()
+    for (let i = 0; i < depth; i++) await this.#lookup(this.#inBucket(i))
   }
 
-  async #refresh(prefixLengths: readonly number[]): Promise<void> {
-    for (const prefixLength of prefixLengths) {
-      await this.#lookup(this.#preimages.inBucket(this.#self, prefixLength, this.#random))
-    }
+  /** A preimage of a random key in the range of a bucket. */
+  #inBucket(prefixLength: number): Uint8Array {
+    return this.#preimages.inBucket(this.#self, prefixLength, this.#random)
   }
 
   /** The prefix length from which on the k nearest neighbours are all there is. */
