@@ -1,3 +1,4 @@
+import { type Estimate, EstimateTable, UNMEASURED } from './estimate-table.ts'
 import { RTT_PEERS_MAX } from './limits.ts'
 import type { NodeOptions } from './options.ts'
 
@@ -13,6 +14,7 @@ export interface RttEstimatorInit {
 
 /**
  * How long to wait for each peer, from its own round trips: smoothed mean and mean deviation, as TCP keeps them (RFC 6298).
+ * A peer is named by the head of its key (`Contact.head`).
  *
  * A peer that was never measured is judged by the mean and deviation over all peers, with room for opening a connection.
  * Before any round trip is known, the options decide.
@@ -24,9 +26,11 @@ export class RttEstimator {
    * Peers heard of lately, and those heard of before: when there are half as many of the former as may be, they become the
    * latter. So the least recent go without any order being kept. Made with the first one: most simulated peers are idle.
    */
-  #recent: Map<string, PeerEstimate> | undefined
-  #older: Map<string, PeerEstimate> | undefined
-  readonly #overall: Estimate = { meanMs: UNMEASURED, deviationMs: 0 }
+  #recent: EstimateTable | undefined
+  #older: EstimateTable | undefined
+  /** How many of the latter are among the former again. */
+  #returned = 0
+  #overall: Estimate = UNKNOWN
 
   constructor(init: RttEstimatorInit) {
     this.#options = init.options
@@ -35,29 +39,44 @@ export class RttEstimator {
 
   /** How many peers it remembers. */
   get size(): number {
-    return (this.#recent?.size ?? 0) + (this.#older?.size ?? 0)
+    return (this.#recent?.size ?? 0) + (this.#older?.size ?? 0) - this.#returned
   }
 
   /** The peer answered after `rttMs`; its back-off ends. */
-  sample(id: string, rttMs: number): void {
-    const peer = this.#touch(id)
-    learn(peer, rttMs, GAIN_PEER)
-    peer.failures = 0
-    learn(this.#overall, rttMs, GAIN_OVERALL)
+  sample(head: number, rttMs: number): void {
+    this.#learn(head, learnt(this.#find(head), rttMs, GAIN_PEER))
+    this.#overall = learnt(this.#overall, rttMs, GAIN_OVERALL)
   }
 
   /** The peer did not answer in time: its timeout doubles until it does. Source: RFC 6298, 5.5. */
-  failed(id: string): void {
-    const peer = this.#touch(id)
-    peer.failures = Math.min(peer.failures + 1, DOUBLINGS_MAX)
+  failed(head: number): void {
+    const peer = this.#find(head)
+    this.#learn(head, { ...peer, failures: Math.min(peer.failures + 1, DOUBLINGS_MAX) })
   }
 
   /** How long a request to this peer may take, in milliseconds. */
-  timeoutMs(id: string): number {
+  timeoutMs(head: number): number {
+    return this.#timeoutMs(this.#find(head))
+  }
+
+  /**
+   * After how long a lookup takes this peer for slow and asks another one beside it, in milliseconds: when it takes longer
+   * than it usually does. Never later than `timeoutMs`.
+   */
+  slowAfterMs(head: number): number {
+    const peer = this.#find(head)
+    const known = peer.meanMs === UNMEASURED ? this.#overall : peer
+    const slowMs =
+      known.meanMs === UNMEASURED
+        ? this.#options.requestTimeoutMs * UNKNOWN_SLOW_FRACTION
+        : upperBoundMs(known, SLOW_DEVIATIONS)
+    return Math.min(Math.max(slowMs, SLOW_MIN_MS), this.#timeoutMs(peer))
+  }
+
+  #timeoutMs(peer: Estimate): number {
     const { requestTimeoutMs, requestTimeoutMinMs, requestTimeoutMaxMs } = this.#options
-    const peer = this.#find(id)
-    const backOff = 2 ** (peer?.failures ?? 0)
-    if (peer !== undefined && peer.meanMs !== UNMEASURED) {
+    const backOff = 2 ** peer.failures
+    if (peer.meanMs !== UNMEASURED) {
       return clamp(
         upperBoundMs(peer, TIMEOUT_DEVIATIONS) * backOff,
         requestTimeoutMinMs,
@@ -76,53 +95,26 @@ export class RttEstimator {
     return Math.min(firstMs * backOff, Math.max(requestTimeoutMs, requestTimeoutMaxMs))
   }
 
-  /**
-   * After how long a lookup takes this peer for slow and asks another one beside it, in milliseconds: when it takes longer
-   * than it usually does. Never later than `timeoutMs`.
-   */
-  slowAfterMs(id: string): number {
-    const peer = this.#find(id)
-    const known = peer !== undefined && peer.meanMs !== UNMEASURED ? peer : this.#overall
-    const slowMs =
-      known.meanMs === UNMEASURED
-        ? this.#options.requestTimeoutMs * UNKNOWN_SLOW_FRACTION
-        : upperBoundMs(known, SLOW_DEVIATIONS)
-    return Math.min(Math.max(slowMs, SLOW_MIN_MS), this.timeoutMs(id))
+  #find(head: number): Estimate {
+    return this.#recent?.get(head) ?? this.#older?.get(head) ?? UNKNOWN
   }
 
-  #find(id: string): PeerEstimate | undefined {
-    return this.#recent?.get(id) ?? this.#older?.get(id)
-  }
-
-  /** The entry of this peer, made if need be, as one heard of lately. */
-  #touch(id: string): PeerEstimate {
-    this.#recent ??= new Map()
-    const known = this.#recent.get(id)
-    if (known !== undefined) return known
-    const peer = this.#older?.get(id) ?? { meanMs: UNMEASURED, deviationMs: 0, failures: 0 }
-    this.#older?.delete(id)
-    if (this.#recent.size >= Math.max(1, Math.floor(this.#peersMax / 2))) {
-      this.#older = this.#recent
-      this.#recent = new Map()
+  #learn(head: number, estimate: Estimate): void {
+    this.#recent ??= new EstimateTable()
+    if (this.#recent.get(head) === undefined) {
+      if (this.#recent.size >= Math.max(1, Math.floor(this.#peersMax / 2))) {
+        this.#older = this.#recent
+        this.#recent = new EstimateTable()
+        this.#returned = 0
+      } else if (this.#older?.get(head) !== undefined) {
+        this.#returned += 1
+      }
     }
-    this.#recent.set(id, peer)
-    return peer
+    this.#recent.set(head, estimate)
   }
 }
 
-interface Estimate {
-  /** Smoothed round-trip time, or `UNMEASURED`. */
-  meanMs: number
-  /** Smoothed mean deviation from it. */
-  deviationMs: number
-}
-
-interface PeerEstimate extends Estimate {
-  /** Failures since the last answer: doublings of the timeout. */
-  failures: number
-}
-
-const UNMEASURED = -1
+const UNKNOWN: Estimate = { meanMs: UNMEASURED, deviationMs: 0, failures: 0 }
 
 // RFC 6298, section 2: one eighth of a sample for the mean, twice as much for the deviation, four deviations for a timeout.
 const GAIN_PEER = 1 / 8
@@ -147,16 +139,15 @@ const FIRST_REQUEST_ROUND_TRIPS = 4
 /** More doublings than any range of the options allows. */
 const DOUBLINGS_MAX = 16
 
-function learn(estimate: Estimate, rttMs: number, gain: number): void {
+function learnt({ meanMs, deviationMs }: Estimate, rttMs: number, gain: number): Estimate {
   const sampleMs = Math.max(0, rttMs)
-  if (estimate.meanMs === UNMEASURED) {
-    estimate.meanMs = sampleMs
-    estimate.deviationMs = sampleMs / 2
-    return
+  if (meanMs === UNMEASURED) return { meanMs: sampleMs, deviationMs: sampleMs / 2, failures: 0 }
+  const errorMs = Math.abs(sampleMs - meanMs)
+  return {
+    meanMs: meanMs + (sampleMs - meanMs) * gain,
+    deviationMs: deviationMs + (errorMs - deviationMs) * gain * DEVIATION_GAIN_FACTOR,
+    failures: 0,
   }
-  const errorMs = Math.abs(sampleMs - estimate.meanMs)
-  estimate.deviationMs += (errorMs - estimate.deviationMs) * gain * DEVIATION_GAIN_FACTOR
-  estimate.meanMs += (sampleMs - estimate.meanMs) * gain
 }
 
 function upperBoundMs(estimate: Estimate, deviations: number): number {

@@ -103,8 +103,8 @@ export class KademliaNode {
     this.#membership = new Membership({ ports, table: this.table, rtt, self, onSuspect: onChanged })
     this.#runner = new OperationRunner(ports, this.#membership, options.operationsMax)
     const timing: RequestTiming = {
-      timeoutMs: (contact) => rtt.timeoutMs(contact.id),
-      slowAfterMs: (contact) => rtt.slowAfterMs(contact.id),
+      timeoutMs: (contact) => rtt.timeoutMs(contact.head),
+      slowAfterMs: (contact) => rtt.slowAfterMs(contact.head),
     }
     const parts = {
       self: () => this.#self,

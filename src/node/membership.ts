@@ -40,7 +40,7 @@ export class Membership {
 
   /** A request of ours was answered. */
   answered(from: Contact, rttMs: number, now: Instant): void {
-    this.#rtt.sample(from.id, rttMs)
+    this.#rtt.sample(from.head, rttMs)
     this.#offer(from, now)
   }
 
@@ -50,7 +50,7 @@ export class Membership {
       case 'timeout':
       case 'unreachable':
       case 'malformed': {
-        this.#rtt.failed(to.id)
+        this.#rtt.failed(to.head)
         if (this.#table.failed(to.id, to.key, now).type !== 'unknown') this.#onSuspect()
         return
       }
@@ -132,12 +132,12 @@ export class Membership {
     if (probes.size >= PROBES_MAX || probes.has(contact.id)) return false
     const { clock, network } = this.#ports
     const sentAt = clock.now()
-    const deadline = sentAt + this.#rtt.timeoutMs(contact.id)
+    const deadline = sentAt + this.#rtt.timeoutMs(contact.head)
     const cancel = network.send(contact, this.#request, deadline, (outcome) => {
       probes.delete(contact.id)
       const now = clock.now()
-      if (outcome.ok) this.#rtt.sample(contact.id, now - sentAt)
-      else this.#rtt.failed(contact.id)
+      if (outcome.ok) this.#rtt.sample(contact.head, now - sentAt)
+      else this.#rtt.failed(contact.head)
       ended(outcome.ok || outcome.failure.type === 'refused', now)
     })
     probes.set(contact.id, cancel)
