@@ -1,12 +1,19 @@
 /**
- * Items in the order of a comparison, without two equal ones. Adding, deleting and finding a place cost a binary search and
- * a move of at most `CHUNK_MAX` pointers; memory is about one pointer an item.
+ * Items in the order of a comparison, no two of them equal. Finding and deleting one cost a binary search and a move of at
+ * most `CHUNK_MAX` pointers; memory is about one pointer an item.
+ *
+ * What is added waits until a place is asked for, and is then put in place together with all that came meanwhile: sorted, so
+ * that comparisons meet items that have just been looked at, where one by one each would look at a dozen that have not.
  */
 export class OrderedSet<Item extends object> {
   readonly #compare: (a: Item, b: Item) => number
   /** Sorted, none empty, at most `CHUNK_MAX` items each. */
   readonly #chunks: Item[][] = []
-  #size = 0
+  /** Items in the chunks. */
+  #placed = 0
+  #waiting: Item[] = []
+  /** The least that waits. */
+  #waitingFirst: Item | undefined
   /** Counts changes, so that an iteration notices that its place has moved. */
   #changes = 0
 
@@ -15,33 +22,23 @@ export class OrderedSet<Item extends object> {
   }
 
   get size(): number {
-    return this.#size
+    return this.#placed + this.#waiting.length
   }
 
   /** The least item. */
   get first(): Item | undefined {
-    return this.#chunks[0]?.[0]
+    const placed = this.#chunks[0]?.[0]
+    const waiting = this.#waitingFirst
+    if (placed === undefined || waiting === undefined) return placed ?? waiting
+    return this.#compare(waiting, placed) < 0 ? waiting : placed
   }
 
-  /** Adds an item; `false` if an equal one is there. */
-  add(item: Item): boolean {
-    const place = this.#seek((other) => this.#compare(other, item) < 0)
-    const found = this.#chunks[place.chunk]?.[place.index]
-    if (found !== undefined && this.#compare(found, item) === 0) return false
-    // Past the end: the last chunk grows.
-    const number = Math.min(place.chunk, Math.max(0, this.#chunks.length - 1))
-    const chunk = this.#chunks[number]
-    if (chunk === undefined) {
-      this.#chunks.push([item])
-    } else {
-      chunk.splice(number < place.chunk ? chunk.length : place.index, 0, item)
-      if (chunk.length > CHUNK_MAX) {
-        this.#chunks.splice(number + 1, 0, chunk.splice(chunk.length >> 1))
-      }
-    }
-    this.#size += 1
+  /** Adds an item, which no other may equal. */
+  add(item: Item): void {
+    const first = this.#waitingFirst
+    if (first === undefined || this.#compare(item, first) < 0) this.#waitingFirst = item
     this.#changes += 1
-    return true
+    if (this.#waiting.push(item) === WAITING_MAX) this.#placeAll()
   }
 
   /** Deletes the item equal to this one; `false` if there is none. */
@@ -52,7 +49,7 @@ export class OrderedSet<Item extends object> {
     if (chunk === undefined || found === undefined || this.#compare(found, item) !== 0) return false
     chunk.splice(index, 1)
     if (chunk.length < CHUNK_MIN) this.#merge(number)
-    this.#size -= 1
+    this.#placed -= 1
     this.#changes += 1
     return true
   }
@@ -85,6 +82,7 @@ export class OrderedSet<Item extends object> {
 
   /** The items in descending order. The set must not change meanwhile. */
   *descending(): IterableIterator<Item> {
+    this.#placeAll()
     for (let number = this.#chunks.length - 1; number >= 0; number--) {
       const chunk = this.#chunks[number] as Item[] // below length
       for (let index = chunk.length - 1; index >= 0; index--) yield chunk[index] as Item
@@ -92,7 +90,12 @@ export class OrderedSet<Item extends object> {
   }
 
   /** The place of the first item that `isBefore` does not hold for; past the last chunk if there is none. */
-  #seek(isBefore: (item: Item) => boolean): { chunk: number; index: number } {
+  #seek(isBefore: (item: Item) => boolean): Place {
+    this.#placeAll()
+    return this.#seekPlaced(isBefore)
+  }
+
+  #seekPlaced(isBefore: (item: Item) => boolean): Place {
     const chunk = partitionPoint(this.#chunks.length, (number) => {
       const items = this.#chunks[number] as Item[] // below length
       return isBefore(items[items.length - 1] as Item)
@@ -100,6 +103,31 @@ export class OrderedSet<Item extends object> {
     const items = this.#chunks[chunk]
     if (items === undefined) return { chunk, index: 0 }
     return { chunk, index: partitionPoint(items.length, (i) => isBefore(items[i] as Item)) }
+  }
+
+  #placeAll(): void {
+    if (this.#waiting.length === 0) return
+    const items = this.#waiting.sort(this.#compare)
+    this.#waiting = []
+    this.#waitingFirst = undefined
+    for (const item of items) this.#place(item)
+  }
+
+  #place(item: Item): void {
+    const { chunk: number, index } = this.#seekPlaced((other) => this.#compare(other, item) < 0)
+    const last = this.#chunks.length - 1
+    const chunk = this.#chunks[Math.min(number, last)]
+    if (chunk === undefined) {
+      this.#chunks.push([item])
+    } else if (number > last) {
+      chunk.push(item)
+    } else {
+      chunk.splice(index, 0, item)
+    }
+    if (chunk !== undefined && chunk.length > CHUNK_MAX) {
+      this.#chunks.splice(Math.min(number, last) + 1, 0, chunk.splice(chunk.length >> 1))
+    }
+    this.#placed += 1
   }
 
   /** Joins a small chunk with the next one, so that deletions leave no long row of tiny ones. */
@@ -114,8 +142,16 @@ export class OrderedSet<Item extends object> {
   }
 }
 
+interface Place {
+  readonly chunk: number
+  readonly index: number
+}
+
 const CHUNK_MAX = 512
 const CHUNK_MIN = 64
+
+/** So many are put in place whether that is asked for or not: a few milliseconds' work. */
+const WAITING_MAX = 4096
 
 /** The first index below `length` for which `isBefore` does not hold; it holds for all before and for none after. */
 function partitionPoint(length: number, isBefore: (index: number) => boolean): number {

@@ -15,19 +15,32 @@ describe('an ordered set', () => {
     const random = seededRandom(1)
     const set = newSet()
     const model = new Set<number>()
-    const changed: boolean[] = []
+    const deletions: boolean[] = []
+    const firsts: boolean[] = []
     for (let i = 0; i < 20_000; i++) {
       const n = random.below(4_000)
       // Grows first, then shrinks to nothing, so that chunks are split and joined.
       if (random.fraction() < (i < 8_000 ? 0.9 : 0.2)) {
-        changed.push(set.add({ n }) === !model.has(n))
+        if (!model.has(n)) set.add({ n })
         model.add(n)
       } else {
-        changed.push(set.delete({ n }) === model.delete(n))
+        deletions.push(set.delete({ n }) === model.delete(n))
       }
+      firsts.push(set.first?.n === least(model))
       if (i % 1_000 === 0) check(set, model)
     }
-    expect(changed).not.toContain(false)
+    expect(deletions).not.toContain(false)
+    expect(firsts).not.toContain(false)
+  })
+
+  it('counts what is added, and knows the least of it, before anything is put in place', () => {
+    const set = newSet()
+    for (let i = 0; i < 10_000; i++) {
+      set.add({ n: 20_000 - i })
+      expect(set.size).toBe(i + 1)
+      expect(set.first?.n).toBe(20_000 - i)
+    }
+    check(set, new Set(Array.from({ length: 10_000 }, (_, i) => 20_000 - i)))
   })
 
   it('starts an iteration where it is told', () => {
@@ -54,6 +67,10 @@ describe('an ordered set', () => {
     expect(seen).toEqual(Array.from({ length: 1_000 }, (_, i) => 2 * i))
   })
 })
+
+function least(numbers: ReadonlySet<number>): number | undefined {
+  return numbers.size === 0 ? undefined : Math.min(...numbers)
+}
 
 function check(set: OrderedSet<Item>, model: ReadonlySet<number>): void {
   const sorted = [...model].sort((a, b) => a - b)
