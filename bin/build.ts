@@ -139,13 +139,12 @@ function loadWhenUsed(...names: readonly string[]): Plugin {
         path,
         namespace: 'when-used',
       }))
-      bundler.onLoad({ filter: /.*/, namespace: 'when-used' }, ({ path }) => ({
-        contents: Object.keys(process.getBuiltinModule(path) ?? {})
-          .map((name) => `get ${name}() { return process.getBuiltinModule('${path}').${name} }`)
-          .join(',\n')
-          .replace(/^/, 'module.exports = {\n')
-          .replace(/$/, '\n}'),
-      }))
+      bundler.onLoad({ filter: /.*/, namespace: 'when-used' }, ({ path }) => {
+        const getters = Object.keys(process.getBuiltinModule(path) ?? {}).map(
+          (name) => `get ${name}() { return process.getBuiltinModule('${path}').${name} }`,
+        )
+        return { contents: `module.exports = {\n${getters.join(',\n')}\n}` }
+      })
     },
   }
 }

@@ -1,14 +1,13 @@
-import { Command, CommanderError } from 'commander'
+import { Command } from 'commander'
 import { VERSION } from '../api/version.ts'
-import type { KadmiumError } from '../core/errors.ts'
-import { InterruptedError } from './command.ts'
 import { completionCommand } from './completion.ts'
 import { configCommand } from './config.ts'
 import { daemonCommand } from './daemon.ts'
 import { dashboardCommand } from './dashboard.ts'
 import { deleteCommand } from './delete.ts'
 import { demoCommand } from './demo.ts'
-import { EXIT, exitCodeOf } from './exit-codes.ts'
+import { errorReport } from './error-report.ts'
+import { EXIT } from './exit-codes.ts'
 import { getCommand } from './get.ts'
 import { lookupCommand } from './lookup.ts'
 import { peersCommand, tableCommand } from './peers.ts'
@@ -56,7 +55,9 @@ export async function main(argv: readonly string[]): Promise<number> {
     await program.parseAsync(withoutHelpOfNothing(program, argv), { from: 'user' })
     return code
   } catch (error) {
-    return report(error, isJson)
+    const { text, exitCode } = errorReport(error, isJson)
+    if (text !== undefined) process.stderr.write(`${text}\n`)
+    return exitCode
   }
 }
 
@@ -98,44 +99,8 @@ function prepare(command: Command): void {
   for (const child of command.commands) prepare(child)
 }
 
-/** Has a command, and those below it, print no errors of usage: `report` gives them as JSON. */
+/** Has a command, and those below it, print no errors of usage: `errorReport` gives them as JSON. */
 function silence(command: Command): void {
   command.configureOutput({ writeErr: () => undefined })
   for (const child of command.commands) silence(child)
-}
-
-/** Says what went wrong, on stderr, and returns its exit code. */
-function report(error: unknown, isJson: boolean): number {
-  if (error instanceof CommanderError) {
-    if (error.exitCode === 0) return EXIT.ok
-    if (isJson) process.stderr.write(`${JSON.stringify({ error: usageError(error) })}\n`)
-    return EXIT.usage
-  }
-  if (error instanceof InterruptedError) return EXIT.interrupted
-  if (isKadmiumError(error)) {
-    const { code, message, details } = error
-    const text = isJson ? JSON.stringify({ error: { code, message, details } }) : `kad: ${message}`
-    process.stderr.write(`${text}\n`)
-    return exitCodeOf(code)
-  }
-  process.stderr.write(`kad: ${error instanceof Error ? error.message : String(error)}\n`)
-  if (process.env.KADMIUM_DEBUG !== undefined && error instanceof Error) {
-    process.stderr.write(`${error.stack}\n`)
-  }
-  return EXIT.failure
-}
-
-/** An error of usage in the form of all others. Commander's own begin with their kind, and have a suggestion on the next line. */
-function usageError({ code, message }: CommanderError) {
-  const said = code === 'commander.help' ? 'a command is needed' : message.replace(/^error: /, '')
-  return {
-    code: 'ERR_INVALID_OPTION',
-    message: `${said.replaceAll('\n', ' ')} (see --help)`,
-    details: {},
-  }
-}
-
-/** By its name: the simulator is loaded beside the bundle and has a class of its own. */
-function isKadmiumError(error: unknown): error is KadmiumError {
-  return error instanceof Error && error.name === 'KadmiumError' && 'code' in error
 }

@@ -11,6 +11,7 @@ import {
 } from 'node:crypto'
 import type { ICryptoInterface } from '@chainsafe/libp2p-noise'
 import { asCrypto, defaultCrypto } from '@chainsafe/libp2p-noise/crypto'
+import { X25519_PKCS8_PREFIX, X25519_SPKI_PREFIX } from './der-prefixes.ts'
 
 const CIPHER = 'chacha20-poly1305'
 const TAG_BYTES = 16
@@ -18,10 +19,6 @@ const TAG_LENGTH = { authTagLength: TAG_BYTES } as const
 
 /** Below this, WebAssembly costs less: each of Node's ciphers is an object to be collected, too. Bytes; measured in a put. */
 const NATIVE_BYTES_MIN = 800
-
-/** What stands before the 32 bytes of an X25519 key in the forms that Node reads (RFC 8410). */
-const X25519_SPKI_PREFIX = Buffer.from('302a300506032b656e032100', 'hex')
-const X25519_PKCS8_PREFIX = Buffer.from('302e020100300506032b656e04220420', 'hex')
 
 /** A connection's keys as Node wants them: to give it the bytes each time costs four times what encryption does. */
 const keyObjects = new WeakMap<Uint8Array, KeyObject>()

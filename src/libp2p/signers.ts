@@ -3,12 +3,10 @@ import { publicKeyFromProtobuf, publicKeyToProtobuf } from '@libp2p/crypto/keys'
 import type { PublicKey } from '@libp2p/interface'
 import { peerIdFromPublicKey } from '@libp2p/peer-id'
 import { bytesEqual } from '../core/key.ts'
+import { ED25519_SPKI_PREFIX } from './der-prefixes.ts'
 
 /** Signers remembered by their public key; about 1 KB each. */
 const SIGNERS_MAX = 1_024
-
-/** What stands before the 32 bytes of an Ed25519 key in the form that Node reads (RFC 8410, SubjectPublicKeyInfo). */
-const ED25519_SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex')
 
 /** Who signs, and how its signatures are checked. */
 export interface Signer {
