@@ -70,7 +70,7 @@ export class RttEstimator {
       known.meanMs === UNMEASURED
         ? this.#options.requestTimeoutMs * UNKNOWN_SLOW_FRACTION
         : upperBoundMs(known, SLOW_DEVIATIONS)
-    return Math.min(Math.max(slowMs, SLOW_MIN_MS), this.#timeoutMs(peer))
+    return Math.min(slowMs, this.#timeoutMs(peer))
   }
 
   #timeoutMs(peer: Estimate): number {
@@ -127,8 +127,11 @@ const GAIN_OVERALL = 1 / 32
 /** A lookup has somebody else to ask, so it gives up hope earlier than a timeout does. */
 const SLOW_DEVIATIONS = 2
 
-/** Below this, pauses of the process itself would make peers of a local network look slow. ms. */
-const SLOW_MIN_MS = 20
+/**
+ * What a pause of either process adds to a round trip now and then, in ms: the clock granularity G of RFC 6298, 2.3. Without
+ * it a peer that answers as evenly as a clock, or one of a local network, would look slow at the first such pause.
+ */
+const PAUSE_MS = 20
 
 /** Share of the timeout after which a peer is slow while no round trip is known at all. */
 const UNKNOWN_SLOW_FRACTION = 1 / 5
@@ -151,7 +154,7 @@ function learnt({ meanMs, deviationMs }: Estimate, rttMs: number, gain: number):
 }
 
 function upperBoundMs(estimate: Estimate, deviations: number): number {
-  return estimate.meanMs + deviations * estimate.deviationMs
+  return estimate.meanMs + Math.max(PAUSE_MS, deviations * estimate.deviationMs)
 }
 
 function clamp(value: number, min: number, max: number): number {

@@ -31,11 +31,11 @@ describe('RttEstimator', () => {
     expect(rtt.slowAfterMs(A)).toBe(410 + 2 * 170)
   })
 
-  it('expects less deviation from a peer that answers evenly', () => {
+  it('expects no deviation from a peer that answers evenly, but a pause of a process', () => {
     const rtt = make()
     for (let i = 0; i < 100; i++) rtt.sample(A, 1_000)
-    expect(rtt.timeoutMs(A)).toBeCloseTo(1_000, 3)
-    expect(rtt.slowAfterMs(A)).toBeCloseTo(1_000, 3)
+    expect(rtt.timeoutMs(A)).toBeCloseTo(1_020, 3)
+    expect(rtt.slowAfterMs(A)).toBeCloseTo(1_020, 3)
   })
 
   it('never waits less than the least nor more than the longest timeout', () => {
@@ -73,7 +73,7 @@ describe('RttEstimator', () => {
     const rtt = make()
     for (let i = 0; i < 200; i++) rtt.sample(i % 7, 100)
     expect(rtt.timeoutMs(STRANGER)).toBeLessThan(5_000)
-    expect(rtt.slowAfterMs(STRANGER)).toBeCloseTo(100, 0)
+    expect(rtt.slowAfterMs(STRANGER)).toBeCloseTo(120, 0)
   })
 
   it('gives a first request time to open a connection', () => {
@@ -91,7 +91,7 @@ describe('RttEstimator', () => {
   it('does not take a peer of a local network for slow at once', () => {
     const rtt = make()
     for (let i = 0; i < 100; i++) rtt.sample(A, 0.2)
-    expect(rtt.slowAfterMs(A)).toBe(20)
+    expect(rtt.slowAfterMs(A)).toBeCloseTo(20.2, 3)
   })
 
   it('remembers a bounded number of peers and forgets the one not heard of for longest', () => {
