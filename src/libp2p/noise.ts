@@ -7,10 +7,11 @@ import {
 import type { ConnectionEncrypter, SecuredConnection } from '@libp2p/interface'
 import { layFastPath } from './fast-path.ts'
 import { noiseCrypto } from './noise-crypto.ts'
+import { loadSodium } from './sodium.ts'
 
 /**
- * libp2p's encryption at less cost: a cipher is not given its key anew for each message (two fifths of the time of a request
- * with contacts in its answer), and standing streams have a short way through the connection (fast-path.ts).
+ * libp2p's encryption at less cost: the cipher is libsodium's where that is installed (noise-cipher.ts), and standing streams
+ * have a short way through the connection (fast-path.ts).
  *
  * Takes and does what `noise` of `@chainsafe/libp2p-noise` does otherwise; peers on either talk to each other.
  */
@@ -18,7 +19,7 @@ export function noise(
   init: NoiseInit = {},
 ): (components: NoiseComponents) => ConnectionEncrypter<NoiseExtensions> {
   return (components) => {
-    const plain = plainNoise({ crypto: noiseCrypto, ...init })(components)
+    const plain = plainNoise({ crypto: noiseCrypto(loadSodium()), ...init })(components)
     const secureInbound = plain.secureInbound.bind(plain)
     const secureOutbound = plain.secureOutbound.bind(plain)
     return Object.assign(plain, {
