@@ -1,12 +1,9 @@
-import { createPublicKey, verify } from 'node:crypto'
 import { publicKeyFromProtobuf, publicKeyToProtobuf } from '@libp2p/crypto/keys'
 import type { PublicKey } from '@libp2p/interface'
 import { peerIdFromPublicKey } from '@libp2p/peer-id'
 import { bytesEqual } from '../core/key.ts'
-import { ED25519_SPKI_PREFIX } from './der-prefixes.ts'
+import { ed25519Verifier } from './ed25519.ts'
 import { loadSodium } from './sodium.ts'
-
-const ED25519_SIGNATURE_BYTES = 64
 
 /** Signers remembered by their public key; about 1 KB each. */
 const SIGNERS_MAX = 1_024
@@ -64,21 +61,5 @@ function signerOf(keyBytes: Uint8Array): Signer | undefined {
     // For the other kinds libp2p answers at once as well; a promise would be truthy, so compare with `true`.
     return { id, isSignedBy: (bytes, signature) => publicKey.verify(bytes, signature) === true }
   }
-  return { id, isSignedBy: ed25519Verifier(publicKey.raw) }
-}
-
-/**
- * Checks signatures by Ed25519 (RFC 8032) of one key: libsodium takes half the time where it is installed. It refuses keys of
- * small order, of which no signature proves anything; no key that was made as one is any of these.
- */
-function ed25519Verifier(key: Uint8Array): Signer['isSignedBy'] {
-  const sodium = loadSodium()
-  if (sodium !== undefined) {
-    return (bytes, signature) =>
-      signature.length === ED25519_SIGNATURE_BYTES &&
-      sodium.crypto_sign_verify_detached(signature, bytes, key)
-  }
-  const spki = Buffer.concat([ED25519_SPKI_PREFIX, key])
-  const object = createPublicKey({ key: spki, format: 'der', type: 'spki' })
-  return (bytes, signature) => verify(null, bytes, object, signature)
+  return { id, isSignedBy: ed25519Verifier(publicKey.raw, loadSodium()) }
 }
