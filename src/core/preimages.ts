@@ -5,19 +5,24 @@ import type { Hash, Random } from './ports.ts'
 /** Prefixes are found to this depth. Deeper buckets lie within the own neighbourhood, which the self lookup refreshes. */
 export const PREIMAGE_BITS_MAX = 16
 
-const PREFIXES = 1 << PREIMAGE_BITS_MAX
+/** Room for so many prefixes at first. */
+const COUNTERS_FIRST = 64
+
+/** From so many hashes on, a preimage that was found before does again: it is one of several in any bucket that there is. */
+const COUNTERS_ENOUGH = 16_384
 
 /**
  * Finds preimages whose keys lie in a wanted part of the keyspace: a bucket is refreshed by a lookup of a key within its
- * range, and only preimages travel. It hashes counters one after the other and remembers the first that hits each 16-bit
- * prefix, so that one finder serves any number of peers.
- * The search for c bits costs about 2^c hashes the first time: 6 ms at 13 bits, which a network of 100,000 peers needs.
+ * range, and only preimages travel. It hashes counters one after the other and remembers the first 16 bits of each one's key,
+ * so that one finder serves any number of peers.
+ * The search for c bits costs about 2^c hashes: 6 ms at 13 bits, which a network of 100,000 peers needs. Memory: 2 bytes for
+ * each hash, 32 KiB in all unless deep buckets need more.
  */
 export class PreimageFinder {
   readonly #hash: Hash
-  /** For each 16-bit prefix the first counter that hits it, plus 1; 0 where none was met yet. 256 KiB, made when needed. */
-  #found: Uint32Array | undefined
-  #next = 0
+  /** Of each counter the first 16 bits of its key; so many as `#count`. */
+  #prefixes: Uint16Array = new Uint16Array(0)
+  #count = 0
 
   constructor(hash: Hash) {
     this.#hash = hash
@@ -29,29 +34,38 @@ export class PreimageFinder {
    */
   inBucket(key: Key, prefixLength: number, random: Random): Uint8Array {
     assert(prefixLength < PREIMAGE_BITS_MAX, `bucket ${prefixLength} is too deep to search`)
-    let prefix = 0
-    for (let bit = 0; bit < PREIMAGE_BITS_MAX; bit++) {
+    let wanted = 0
+    for (let bit = 0; bit <= prefixLength; bit++) {
       const own = bit < key.length * 8 ? bitAt(key, bit) : 0
-      const value = bit < prefixLength ? own : bit === prefixLength ? 1 - own : 2
-      prefix = (prefix << 1) | (value === 2 ? random.below(2) : value)
+      wanted = (wanted << 1) | (bit < prefixLength ? own : 1 - own)
     }
-    return this.#searchBelow(prefix, prefixLength + 1)
+    return preimageOf(this.#search(wanted, PREIMAGE_BITS_MAX - 1 - prefixLength, random))
   }
 
-  /** Searches until some 16-bit prefix that agrees with `prefix` in the first `bits` bits is known. */
-  #searchBelow(prefix: number, bits: number): Uint8Array {
-    this.#found ??= new Uint32Array(PREFIXES)
-    const found = this.#found
-    const exact = found[prefix] as number // below PREFIXES
-    if (exact !== 0) return preimageOf(exact - 1)
-    const shift = PREIMAGE_BITS_MAX - bits
-    for (;;) {
-      const digest = this.#hash(preimageOf(this.#next))
-      const hit = ((digest[0] as number) << 8) | (digest[1] as number)
-      if (found[hit] === 0) found[hit] = this.#next + 1
-      this.#next += 1
-      if (hit >> shift === prefix >> shift) return preimageOf((found[hit] as number) - 1)
+  /** A counter whose key begins with `wanted`, which are the first 16 bits without the last `rest` of them. */
+  #search(wanted: number, rest: number, random: Random): number {
+    // Each refresh should look elsewhere in the bucket.
+    const known = this.#count < COUNTERS_ENOUGH ? 0 : this.#count
+    const start = known === 0 ? 0 : random.below(known)
+    for (let i = 0; i < known; i++) {
+      const counter = start + i < known ? start + i : start + i - known
+      if ((this.#prefixes[counter] as number) >> rest === wanted) return counter // below #count
     }
+    while (this.#hashNext() >> rest !== wanted);
+    return this.#count - 1
+  }
+
+  #hashNext(): number {
+    if (this.#count === this.#prefixes.length) {
+      const longer = new Uint16Array(Math.max(COUNTERS_FIRST, 2 * this.#count))
+      longer.set(this.#prefixes)
+      this.#prefixes = longer
+    }
+    const digest = this.#hash(preimageOf(this.#count))
+    const prefix = ((digest[0] as number) << 8) | (digest[1] as number) // a digest has 32 bytes
+    this.#prefixes[this.#count] = prefix
+    this.#count += 1
+    return prefix
   }
 }
 

@@ -88,7 +88,7 @@ describe('Replication', () => {
   })
 
   it('takes far fewer lookups than one for each key', async () => {
-    const { network, keys } = await abandoned(40, 200, { k: 6 })
+    const { network, keys } = await abandoned(40, 400, { k: 6 })
     await network.clock.pass(1.2 * HOUR)
     const before = operations(network, 'replicate')
     await network.clock.pass(HOUR)
