@@ -2,10 +2,16 @@ import { KadmiumError } from '../src/core/errors.ts'
 import type { OptionName, SimulationOptions } from './options.ts'
 import { FULL_STACK_SCENARIOS } from './scenarios.ts'
 
-/** What real peers have where nothing else is said: no latency but the machine's, and tables of their own making. */
+/**
+ * What real peers have where nothing else is said: no latency but the machine's, tables of their own making, and as many of
+ * them, for as long, as one waits for; they come and go the faster.
+ */
 export const FULL_STACK_DEFAULTS: Partial<SimulationOptions> = {
   latency: 'constant:0',
   start: 'cold',
+  peers: 200,
+  hours: 0.1,
+  session: 10,
 }
 
 /** Hundreds, not thousands: each has its keys, timers, and connections to a hundred others. */

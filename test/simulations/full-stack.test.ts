@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { SimulationReport } from '../../simulations/report/report.ts'
-import { runScenario } from '../../simulations/run.ts'
+import { optionsOf, runScenario } from '../../simulations/run.ts'
 import type { SimulatedNetwork } from '../../simulations/simulated-network.ts'
 
 /** A small network of real peers, in which a value has fewer copies than there are peers. */
@@ -49,6 +49,12 @@ describe('over real libp2p peers', () => {
     // Who came a moment ago is not yet known to all.
     expect(figure(report, 'recall')).toBeGreaterThan(0.8)
     expect(figure(report, 'messages of a peer')).toBeGreaterThan(0)
+  })
+
+  it('takes as many peers, for as long, as one waits for, where nothing else is said', () => {
+    const { peers, hours, session } = optionsOf('churn', { network: 'libp2p', session: 20 })
+    expect({ peers, hours, session }).toEqual({ peers: 200, hours: 0.1, session: 20 })
+    expect(optionsOf('churn', {})).toMatchObject({ peers: 1_000, hours: 1, session: 60 })
   })
 
   it('a share of the peers is dead, and lookups go round them', async () => {
