@@ -5,7 +5,9 @@ import { CanonicalReader } from '../core/canonical-fields.ts'
 import { KadmiumError } from '../core/errors.ts'
 import { bytesEqual } from '../core/key.ts'
 import type { Envelopes, OpenEnvelope } from '../core/ports.ts'
+import { ed25519Sign } from './ed25519.ts'
 import { isSupportedKey, Signers } from './signers.ts'
+import { loadSodium } from './sodium.ts'
 
 /** The domain of our signatures: one for another purpose is none for us, nor ours for others. */
 export const ENVELOPE_DOMAIN = 'kadmium-record'
@@ -85,14 +87,14 @@ export async function sealEnvelope(
       `records are signed with Ed25519, secp256k1 or RSA keys, not with ${privateKey.type}: libp2p has no peer ids for it`,
     )
   }
-  const record = {
-    domain: ENVELOPE_DOMAIN,
-    codec: ENVELOPE_PAYLOAD_TYPE,
-    marshal: () => payload,
-    equals: () => false, // sealing asks nothing of the kind
-  }
-  const envelope = await RecordEnvelope.seal(record, privateKey)
-  return envelope.marshal()
+  const signed = signedBytes(ENVELOPE_PAYLOAD_TYPE, payload)
+  const signature =
+    privateKey.type === 'Ed25519'
+      ? await ed25519Sign(privateKey, signed, loadSodium())
+      : await privateKey.sign(signed)
+  const { publicKey } = privateKey
+  const fields = { publicKey, payloadType: ENVELOPE_PAYLOAD_TYPE, payload, signature }
+  return new RecordEnvelope(fields).marshal()
 }
 
 interface EnvelopeFields {

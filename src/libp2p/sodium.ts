@@ -29,6 +29,12 @@ export interface Sodium {
     key: Uint8Array,
   ): number
   /**
+   * Signs by Ed25519 (RFC 8032) into `signature`, of 64 bytes.
+   *
+   * @param secretKey Of 64 bytes: the seed, then the public key.
+   */
+  crypto_sign_detached(signature: Uint8Array, bytes: Uint8Array, secretKey: Uint8Array): void
+  /**
    * Whether the signature by Ed25519 is good.
    *
    * @throws Error for a signature that has not 64 bytes, or a key that has not 32.

@@ -1,8 +1,9 @@
 import { generateKeyPairSync, sign } from 'node:crypto'
+import { generateKeyPair } from '@libp2p/crypto/keys'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ED25519_SPKI_PREFIX } from '../../src/libp2p/der-prefixes.ts'
-import { ed25519Verifier } from '../../src/libp2p/ed25519.ts'
+import { ed25519Sign, ed25519Verifier } from '../../src/libp2p/ed25519.ts'
 import { loadSodium } from '../../src/libp2p/sodium.ts'
 
 const { publicKey, privateKey } = generateKeyPairSync('ed25519')
@@ -36,5 +37,17 @@ describe.each([
     const other = generateKeyPairSync('ed25519').privateKey
     const bytes = Uint8Array.of(1, 2, 3)
     expect(verify(bytes, sign(null, bytes, other))).toBe(false)
+  })
+})
+
+describe('a signature', () => {
+  it('is the same by libsodium and by libp2p, for Ed25519 leaves no choice', async () => {
+    const privateKey = await generateKeyPair('Ed25519')
+    for (const length of [0, 1, 300]) {
+      const bytes = new Uint8Array(length).fill(7)
+      const ours = await ed25519Sign(privateKey, bytes, loadSodium())
+      expect(Buffer.from(ours)).toEqual(Buffer.from(await privateKey.sign(bytes)))
+      expect(ours).toEqual(new Uint8Array(await ed25519Sign(privateKey, bytes, undefined)))
+    }
   })
 })
