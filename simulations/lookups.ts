@@ -1,5 +1,6 @@
 import type { Contact } from '../src/core/contact.ts'
 import { type Key, keyFromDigest } from '../src/core/key.ts'
+import type { Observer } from '../src/core/ports.ts'
 import type { Draft } from './draft.ts'
 import { SeededRandom } from './engine/random.ts'
 import { expectedHops, hopDistribution } from './hop-theory.ts'
@@ -34,7 +35,7 @@ export async function measureLookups(
   const samples: LookupSample[] = []
   for (let done = 0; done < count; done += atOnce) {
     const group = Array.from({ length: Math.min(atOnce, count - done) }, () =>
-      lookUp(sim, random.pick(sim.oracle.peers), random.bytes(32), closest),
+      lookUp(sim, random.pick(sim.oracle.peers), random.bytes(32), { count: closest }),
     )
     for (const sample of await sim.until(Promise.all(group))) {
       world.count(sample.recall === 1)
@@ -50,13 +51,13 @@ export async function lookUp(
   sim: SimulatedNetwork,
   peer: SimulatedPeer,
   preimage: Uint8Array,
-  count?: number,
+  { count, observer }: { readonly count?: number | undefined; readonly observer?: Observer } = {},
 ): Promise<LookupSample> {
   const { node } = peer
   if (node === undefined) throw new Error(`${peer.contact.id} is down`)
   const target = keyFromDigest(sim.hash(preimage))
   const startedAt = sim.now
-  const result = await node.findNode(preimage, { count })
+  const result = await node.findNode(preimage, { count, observer })
   const { hops, requests, failures } = result
   return {
     recall: recallOf(sim, target, result.closest, startedAt, count),

@@ -124,6 +124,21 @@ describe('a published set-up', () => {
     expect(figure(report, 'holders alive at the end')).toBeGreaterThan(10)
     expect(figure(report, 'holders alive at the end')).toBeLessThan(20)
   })
+
+  it('hears the closest peer long before all of the k closest, among peers that come and go', async () => {
+    const options = { setup: 'R4', peers: 200, hours: 1 }
+    const report = await runScenario('replicate', options)
+    expect(figure(report, 'lookups')).toBeGreaterThan(400)
+    const closestMs = figure(report, 'closest answers after, p50')
+    expect(closestMs).toBeGreaterThan(100)
+    expect(closestMs).toBeLessThan(figure(report, 'all k closest have after, p50') / 2)
+  })
+
+  it('has tables at least as good as those that were measured', async () => {
+    const report = await runScenario('replicate', { setup: 'R6', peers: 200, hours: 0.5 })
+    expect(figure(report, 'stale in the outermost bucket')).toBeLessThan(0.0378)
+    expect(figure(report, 'peers that know all 20 neighbours')).toBeGreaterThan(0.62)
+  })
 })
 
 describe('bad input', () => {
