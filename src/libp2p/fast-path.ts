@@ -8,6 +8,7 @@ import {
 import { NoiseMessages } from './noise-messages.ts'
 import { isShapedLike } from './shape.ts'
 import { toBytes } from './stream-bytes.ts'
+import { transientBytes } from './transient-bytes.ts'
 import {
   dataLengthAt,
   isPlainData,
@@ -197,7 +198,7 @@ export class FastPath {
   }
 
   #write(raw: RawConnection, sealed: Uint8Array): void {
-    const bytes = Buffer.allocUnsafe(PREFIX_BYTES + sealed.length)
+    const bytes = transientBytes(PREFIX_BYTES + sealed.length)
     bytes.writeUInt16BE(sealed.length, 0)
     bytes.set(sealed, PREFIX_BYTES)
     if (isCounted(raw) ? raw.send(bytes) : raw.socket.write(bytes)) return

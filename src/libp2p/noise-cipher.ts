@@ -8,6 +8,7 @@ import {
 import type { ICryptoInterface } from '@chainsafe/libp2p-noise'
 import { asCrypto, defaultCrypto } from '@chainsafe/libp2p-noise/crypto'
 import type { Sodium } from './sodium.ts'
+import { transientBytes } from './transient-bytes.ts'
 
 /** The cipher of noise, ChaCha20-Poly1305 (RFC 8439): a key of 32 bytes, a nonce of 12, and 16 bytes more than the plaintext. */
 export type NoiseCipher = Pick<
@@ -31,7 +32,7 @@ function sodiumCipher(sodium: Sodium): NoiseCipher {
   return {
     chaCha20Poly1305Encrypt: (plaintext, nonce, ad, key) => {
       const bytes = plaintext.subarray()
-      const sealed = Buffer.allocUnsafe(bytes.length + TAG_BYTES)
+      const sealed = transientBytes(bytes.length + TAG_BYTES)
       sodium.crypto_aead_chacha20poly1305_ietf_encrypt(sealed, bytes, ad, null, nonce, key)
       return sealed
     },
@@ -39,7 +40,7 @@ function sodiumCipher(sodium: Sodium): NoiseCipher {
       const sealed = ciphertext.subarray()
       const length = sealed.length - TAG_BYTES
       if (length < 0) throw new Error('a message that is shorter than its tag')
-      const plaintext = into?.subarray(0, length) ?? Buffer.allocUnsafe(length)
+      const plaintext = into?.subarray(0, length) ?? new Uint8Array(length)
       sodium.crypto_aead_chacha20poly1305_ietf_decrypt(plaintext, null, sealed, ad, nonce, key)
       return plaintext
     },
