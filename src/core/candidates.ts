@@ -36,8 +36,8 @@ export interface Candidate {
 }
 
 /**
- * The candidates of a lookup, nearest to the target first. At most `capacity`: for one that is nearer, the farthest is dropped if
- * it has failed, else the farthest that was not asked. Whoever was asked and may be found stays.
+ * The candidates of a lookup, nearest to the target first. At most `capacity`: the farthest that has failed makes room, else the
+ * farthest that was not asked for one that is nearer. Whoever was asked and may be found stays.
  * Two contacts at one distance are the same peer (the metric is unidirectional), so order also finds duplicates.
  */
 export class Candidates {
@@ -45,6 +45,8 @@ export class Candidates {
   readonly #targetHead: number
   readonly #capacity: number
   readonly #list: Candidate[] = []
+  /** The ids of those that failed and were dropped: nobody is asked twice. No more than requests were sent; most need none. */
+  #gone: Set<string> | undefined
 
   constructor(target: Key, capacity: number) {
     this.#target = target
@@ -73,12 +75,15 @@ export class Candidates {
       learnAddresses(present, contact)
       return -1
     }
+    if (this.#gone?.has(contact.id) === true) return -1
+    let place = index
     if (this.#list.length >= this.#capacity) {
       const dropped = this.#leastNeeded(index)
       if (dropped < 0) return -1
-      this.#list.splice(dropped, 1)
+      this.#drop(dropped)
+      if (dropped < index) place -= 1
     }
-    this.#list.splice(index, 0, {
+    this.#list.splice(place, 0, {
       contact,
       head,
       state: 'unasked',
@@ -89,18 +94,21 @@ export class Candidates {
       unreached: false,
       spare: NO_ADDRESSES,
     })
-    return index
+    return place
   }
 
-  /**
-   * Who makes room for a contact at `index`; -1 if nobody does. Of those that were asked only the very last: should it be heard
-   * of again, all are nearer, and it is not asked twice.
-   */
+  /** Who makes room for a contact at `index`; -1 if nobody does. */
   #leastNeeded(index: number): number {
-    const last = this.#list.length - 1
-    if (index > last) return -1
-    if (this.#list[last]?.state === 'failed') return last
+    const failed = this.#list.findLastIndex(({ state }) => state === 'failed')
+    if (failed >= 0) return failed
     return this.#list.findLastIndex(({ state }, i) => i >= index && state === 'unasked')
+  }
+
+  #drop(index: number): void {
+    const [dropped] = this.#list.splice(index, 1)
+    if (dropped?.state !== 'failed') return
+    this.#gone ??= new Set()
+    this.#gone.add(dropped.contact.id)
   }
 
   #position(contact: Contact, head: number): number {

@@ -46,13 +46,22 @@ describe('candidates without room for more', () => {
     expect(add(candidates, tinyContact(30))).toBe(-1)
   })
 
-  it('keep all that were asked, and those that are nearer', () => {
-    const candidates = full('unasked', 'failed', 'answered', 'waiting')
-    expect(add(candidates, tinyContact(15))).toBe(-1)
-    expect(keysOf(candidates)).toEqual([10, 20, 30, 40])
+  it('drop whoever has failed, even the nearest, and hear of it no more', () => {
+    const candidates = full('failed', 'answered', 'waiting')
+    expect(add(candidates, tinyContact(40))).toBe(2)
+    expect(keysOf(candidates)).toEqual([20, 30, 40])
+    expect(add(candidates, tinyContact(10))).toBe(-1)
+    expect(add(candidates, tinyContact(25))).toBe(1)
+    expect(keysOf(candidates)).toEqual([20, 25, 30])
   })
 
-  it('ask nobody twice, forget nobody who may answer, and refuse nobody nearer than one unasked', () => {
+  it('keep all that were asked and may answer, and those that are nearer', () => {
+    const candidates = full('unasked', 'answered', 'waiting')
+    expect(add(candidates, tinyContact(15))).toBe(-1)
+    expect(keysOf(candidates)).toEqual([10, 20, 30])
+  })
+
+  it('ask nobody twice, forget nobody who may answer, and refuse nobody for whom there is room', () => {
     const states = ['waiting', 'slow', 'answered', 'failed'] as const
     const step = fc.record({
       key: fc.integer({ min: 1, max: 255 }),
@@ -76,10 +85,12 @@ function checkSteps(
     const unaskedBeyond = candidates.list.some(
       (one) => one.state === 'unasked' && (one.contact.key[0] as number) > key,
     )
-    const hasRoom = candidates.list.length < room
+    const hasRoom =
+      candidates.list.length < room || candidates.list.some(({ state: at }) => at === 'failed')
+    const isGone = asked.get(key) === 'failed'
     const isTaken = add(candidates, contact) >= 0
     ok(!isTaken || !isKnown, 'nobody stands twice')
-    ok(isTaken || isKnown || !(hasRoom || unaskedBeyond), 'whoever is nearer is taken in')
+    ok(isTaken || isKnown || isGone || !(hasRoom || unaskedBeyond), 'who is nearer is taken in')
     ok(!isTaken || !asked.has(key), 'nobody is asked again')
     expect(candidates.list.length).toBeLessThanOrEqual(room)
     expect(keysOf(candidates)).toEqual(keysOf(candidates).toSorted((a, b) => a - b))
