@@ -155,24 +155,34 @@ function nodeOptionsOf(options: SimulationOptions): NodeOptions {
 }
 
 async function runSimulated(scenario: Scenario, setting: Setting): Promise<Course> {
-  const sims: Simulator[] = []
+  // A thousand seeds of a soak are as many networks: of those that are done with only this is kept.
+  const past: { readonly digest: string; readonly events: number }[] = []
+  let current: Simulator | undefined
+  const finish = (): void => {
+    if (current !== undefined) {
+      past.push({ digest: current.trace.digest(), events: current.events })
+    }
+  }
   // Work that nobody waits for may fail as well: an assertion of the core in a peer's upkeep.
-  const onFailure = (reason: unknown): void => sims.at(-1)?.fail(reason)
+  const onFailure = (reason: unknown): void => current?.fail(reason)
   process.on('unhandledRejection', onFailure)
   const world = makeWorld(setting, (options) => {
-    const sim = makeSimulator(options)
-    sim.breakMs = setting.hooks.breakMs ?? sim.breakMs
-    sims.push(sim)
-    return sim
+    finish()
+    current = makeSimulator(options)
+    current.breakMs = setting.hooks.breakMs ?? current.breakMs
+    return current
   })
   try {
     await runIn(world, scenario, setting)
-    await sims.at(-1)?.rest()
+    await current?.rest()
   } finally {
     process.removeListener('unhandledRejection', onFailure)
   }
-  const digests = sims.map(({ trace }) => trace.digest()).join()
-  return courseOf(sims, createHash('sha256').update(digests).digest('hex'), setting)
+  const cost = costOf(setting)
+  finish()
+  const digests = past.map(({ digest }) => digest).join()
+  const events = past.reduce((sum, one) => sum + one.events, 0)
+  return { ...cost, events, digest: createHash('sha256').update(digests).digest('hex') }
 }
 
 /** Only here libp2p is loaded: no other simulation pays for it. */
@@ -188,7 +198,8 @@ async function runFullStack(name: string, setting: Setting): Promise<Course> {
   })
   try {
     if (scenario !== undefined) await runIn(world, scenario, setting)
-    return courseOf(networks, NO_DIGEST, setting)
+    const events = networks.reduce((sum, network) => sum + network.events, 0)
+    return { ...costOf(setting), events, digest: NO_DIGEST }
   } finally {
     for (const network of networks) await network.close()
   }
@@ -206,19 +217,9 @@ async function runIn<Network extends SimulatedNetwork>(
   }
 }
 
-/** What a run has cost, while its networks are still there to be measured. */
-function courseOf(
-  networks: readonly SimulatedNetwork[],
-  digest: string,
-  { stopwatch }: Setting,
-): Course {
-  const cost = { wallMs: stopwatch.elapsedMs(), phases: stopwatch.phases() }
-  const heapBytes = liveBytes()
-  return { ...cost, heapBytes, digest, events: eventsOf(networks) }
-}
-
-function eventsOf(networks: readonly SimulatedNetwork[]): number {
-  return networks.reduce((sum, { events }) => sum + events, 0)
+/** What a run has cost, while its network is still there to be measured. */
+function costOf({ stopwatch }: Setting): Pick<Course, 'wallMs' | 'phases' | 'heapBytes'> {
+  return { wallMs: stopwatch.elapsedMs(), phases: stopwatch.phases(), heapBytes: liveBytes() }
 }
 
 function makeWorld<Network extends SimulatedNetwork>(
