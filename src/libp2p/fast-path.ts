@@ -11,6 +11,7 @@ import { toBytes } from './stream-bytes.ts'
 import { transientBytes } from './transient-bytes.ts'
 import {
   dataLengthAt,
+  isData,
   isPlainData,
   streamIdAt,
   writeDataHeader,
@@ -41,7 +42,7 @@ interface MessageStream {
   readonly writeBuffer: ByteList
   writableNeedsDrain: boolean
   onData(bytes: Uint8Array): void
-  send(bytes: Uint8Array): boolean
+  send(bytes: ByteList): boolean
   dispatchEvent(event: Event): boolean
 }
 
@@ -133,6 +134,11 @@ export class FastPath {
       this.flush() // in the order of their making
       return sendData(bytes)
     }
+    const send = sealed.send.bind(sealed)
+    // The muxer announces a new stream, and answers a ping, after the call: if the connection has ended by then, nothing would
+    // catch the error, and the process would end. Who sends data is told as before.
+    sealed.send = (bytes) =>
+      sealed.writeStatus === 'writable' || isData(bytes.subarray()) ? send(bytes) : true
     const onData = raw.onData.bind(raw)
     raw.onData = (bytes) => {
       if (!isReadyToRead(raw)) onData(bytes)

@@ -27,6 +27,11 @@ export function isPlainData(bytes: Uint8Array, at: number): boolean {
   )
 }
 
+/** Whether the frame that begins here is of the type data, whatever its flags. */
+export function isData(bytes: Uint8Array): boolean {
+  return bytes[1] === TYPE_DATA
+}
+
 /** The stream of the frame whose header begins here. */
 export function streamIdAt(bytes: Uint8Array, at: number): number {
   return readUint32(bytes, at + 4)

@@ -177,6 +177,18 @@ describe('the fast path', () => {
     expect(remote.status).toBe('aborted')
   })
 
+  it('survives a stream that is opened in the moment in which the connection ends', async () => {
+    const uncaught = vi.fn<(error: Error) => void>()
+    process.prependListener('uncaughtException', uncaught)
+    const { connection } = await pair(await start(), await start())
+    const opening = connection.newStream(PROTOCOL) // the muxer announces it in a microtask
+    connection.abort(new Error('it ends now'))
+    await expect(opening).rejects.toThrow('closed')
+    await new Promise(setImmediate)
+    process.removeListener('uncaughtException', uncaught)
+    expect(uncaught).not.toHaveBeenCalled()
+  })
+
   it('ends the connection of a peer that sends more than the window allows', async () => {
     const { near, far, connection } = await pair(await start(), await start())
     const closed = new Promise((resolve) => connection.addEventListener('close', resolve))
