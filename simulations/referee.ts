@@ -66,6 +66,8 @@ type Complain = (invariant: string, what: string) => void
 interface LookupWatch {
   readonly kind: OperationKind
   readonly target: Key
+  /** The farthest of the k closest of the own table at the start. */
+  readonly reach: Contact | undefined
   /** Everybody known at the start, asked, or named in an answer. */
   readonly heard: Map<string, Contact>
   readonly asked: Set<string>
@@ -158,6 +160,7 @@ class PeerWatch implements Observer {
     this.#lookups.set(event.operation, {
       kind: event.kind,
       target,
+      reach: known.at(-1),
       heard: new Map(known.map((contact) => [contact.id, contact])),
       asked: new Set(),
       answered: new Set(),
@@ -167,7 +170,10 @@ class PeerWatch implements Observer {
     })
   }
 
-  /** I5: nobody twice, and no more at once than alpha, or after a round without progress than it may widen to. */
+  /**
+   * I5: nobody twice, and no more at once than alpha, or after a round without progress than it may widen to. A find-node may
+   * ask all that stand no farther than the closest of the own table beside these, where it takes those for the closest of all.
+   */
   #sent({ operation, at, to, request }: Extract<DhtEvent, { type: 'request-sent' }>): void {
     const lookup = this.#lookups.get(operation)
     if (lookup === undefined || request === 'put-value') return
@@ -178,7 +184,9 @@ class PeerWatch implements Observer {
     const { alpha, widenTo, k } = this.#options
     const widest = Math.max(alpha, widenTo === 0 ? k : widenTo)
     const most = lookup.answered.size < alpha ? alpha : widest
-    const young = [...lookup.sentAt.values()].filter((sentAt) => at - sentAt < NEVER_SLOW_MS)
+    const young = [...lookup.sentAt].filter(([id, sentAt]) => {
+      return at - sentAt < NEVER_SLOW_MS && !mayGoAtOnce(lookup, id)
+    })
     if (young.length > most) {
       this.#break('I5', `had ${young.length} requests of a ${lookup.kind} under way at once`)
     }
@@ -237,4 +245,10 @@ class PeerWatch implements Observer {
   #break(invariant: string, what: string): void {
     this.#complain(invariant, `${this.#peer.contact.id} ${what}`)
   }
+}
+
+function mayGoAtOnce({ kind, target, reach, heard }: LookupWatch, id: string): boolean {
+  const contact = heard.get(id)
+  if (kind !== 'find-node' || reach === undefined || contact === undefined) return false
+  return compareDistance(target, contact.key, reach.key) <= 0
 }

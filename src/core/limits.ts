@@ -60,6 +60,7 @@ export const RTT_PEERS_MAX = 1024
 /**
  * A put writes before its lookup has ended at peers whose rank from the key is at most so many times k, by the estimate of the
  * network's size. That estimate is off by some 10 to 20 %; where ranks end matters little, as copies beyond k just expire.
+ * A lookup asks the closest of the own table all at once where all of them stand within the same rank.
  */
 export const EARLY_RANK_PER_K = 1.5
 

@@ -124,7 +124,11 @@ export class Lookups {
     const target = keyFromDigest(ports.hash(key))
     const startedAt = ports.clock.now()
     const init = this.prepare({ type: 'find-node', key, target }, { timeoutMs })
-    const lookup = new Lookup(given.count === undefined ? init : { ...init, answersWanted: count })
+    const lookup = new Lookup(
+      given.count === undefined
+        ? { ...init, early: this.#atOnce(init) }
+        : { ...init, answersWanted: count },
+    )
     const hasFailed = (found: LookupResult): boolean =>
       found.closest.length === 0 && !(found.requests === 0 && this.#init.isServer()) // a network of one
     const result = await runner.run('find-node', target, lookup, { ...given, hasFailed })
@@ -167,6 +171,20 @@ export class Lookups {
     const answersWanted = Math.min(options.k, Math.max(lacking, SAMPLE_PEERS_MIN))
     const init = this.prepare({ type: 'find-node', key: preimage, target })
     await this.#upkeep({ ...init, answersWanted, alpha: 1, widenTo: 1 })
+  }
+
+  /**
+   * The closest of the own table all at once, where by the estimate of the network's size these are the closest of all: in a
+   * small network, and near the own key. That spares a round trip, and hardly anybody is asked in vain. `undefined`
+   * elsewhere, and where alpha is never to widen.
+   */
+  #atOnce({ request, target, seeds, k, alpha, widenTo }: LookupInit): EarlyRequest | undefined {
+    const limit = this.#distanceOfRank(EARLY_RANK_PER_K * k)
+    const farthest = seeds[Math.min(k, seeds.length) - 1]
+    if (widenTo <= alpha || limit === undefined || farthest === undefined) return undefined
+    const reach = distanceFraction(target, farthest.key)
+    if (reach > limit) return undefined
+    return { request, isNear: (peer) => distanceFraction(target, peer) <= reach }
   }
 
   async #upkeep(init: LookupInit): Promise<void> {

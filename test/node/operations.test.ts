@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { DhtEvent } from '../../src/core/events.ts'
+import type { NodeOptions } from '../../src/core/options.ts'
+import type { FindNodeOptions } from '../../src/node/lookups.ts'
 import { at, trueClosest } from '../support/holders.ts'
 import { sha256Key } from '../support/values.ts'
 import { VirtualNetwork, type VirtualPeer } from '../support/virtual-network.ts'
@@ -48,6 +50,50 @@ describe('operations of a peer', () => {
       code: 'ERR_NOT_FOUND',
     })
     expect(endsOf(at(peers, 3), 'get').map(({ result }) => result)).toEqual(['done'])
+  })
+
+  describe('findNode among peers that all know one another', () => {
+    const roundTripsOf = async (options: Partial<NodeOptions>, given: FindNodeOptions = {}) => {
+      const network = new VirtualNetwork()
+      const peers = await network.spawnMany(24, { k: 20, ...options })
+      const { node } = at(peers, 5)
+      expect(node.table.size).toBe(23)
+      const found = await network.clock.until(node.findNode(name, given))
+      const ids = found.closest.map(({ id }) => id)
+      expect(ids).toEqual(
+        trueClosest(network, name, 20)
+          .map(({ id }) => id)
+          .slice(0, ids.length),
+      )
+      return { ...found, roundTrips: found.durationMs / (2 * network.latencyMs) }
+    }
+
+    it('takes one round trip, and asks nobody in vain', async () => {
+      const { requests, roundTrips } = await roundTripsOf({})
+      expect(roundTrips).toBe(1)
+      expect(requests).toBe(20)
+    })
+
+    it('keeps to alpha where it is never to widen', async () => {
+      expect((await roundTripsOf({ alpha: 3, widenTo: 3 })).roundTrips).toBeGreaterThan(5)
+    })
+
+    it('keeps to alpha where fewer than k are wanted', async () => {
+      const { requests } = await roundTripsOf({ alpha: 3 }, { count: 3 })
+      expect(requests).toBeLessThan(10)
+    })
+  })
+
+  it('goes on from the answers where the own table knows only a few of many', async () => {
+    const network = new VirtualNetwork()
+    const peers = await network.spawnMany(200, { k: 4 })
+    const { node, events } = at(peers, 7)
+    const key = at(peers, 150).node.self.idBytes
+    const before = events.length
+    await network.clock.until(node.findNode(key))
+    const sent = events.slice(before).filter(({ type }) => type === 'request-sent')
+    const first = sent.filter((event) => event.at === sent[0]?.at)
+    expect(first).toHaveLength(node.options.alpha)
   })
 
   it('takes back the repairs of a read when it stops', async () => {
