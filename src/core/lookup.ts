@@ -45,6 +45,7 @@ export interface LookupInit {
  * A request that does more than ask: a candidate that is surely one of those to be found is sent it in place of the lookup's
  * own, as soon as it is heard of and not counted against alpha. Its answer names contacts too; who answers without any, or
  * refuses, is asked by the lookup's own request as well.
+ * It may be the lookup's own request, to ask all of the closest at once where they are known.
  */
 export interface EarlyRequest {
   readonly request: RpcRequest

@@ -99,7 +99,7 @@ export class Lookups {
     const { target } = request
     const limit = this.#distanceOfRank(EARLY_RANK_PER_K * this.#init.options.k)
     if (limit === undefined) return undefined
-    return { request, isNear: (key) => distanceFraction(target, key) <= limit }
+    return { request, isNear: within(target, limit) }
   }
 
   /**
@@ -110,7 +110,7 @@ export class Lookups {
     const limit = this.#distanceOfRank(SURE_RANK_PER_K * this.#init.options.k)
     if (limit === undefined) return undefined
     const choice = this.#init.ports.random.fraction()
-    return { isNear: (key) => distanceFraction(target, key) <= limit, choice }
+    return { isNear: within(target, limit), choice }
   }
 
   /** See `KademliaNode.findNode`. */
@@ -124,11 +124,8 @@ export class Lookups {
     const target = keyFromDigest(ports.hash(key))
     const startedAt = ports.clock.now()
     const init = this.prepare({ type: 'find-node', key, target }, { timeoutMs })
-    const lookup = new Lookup(
-      given.count === undefined
-        ? { ...init, early: this.#atOnce(init) }
-        : { ...init, answersWanted: count },
-    )
+    const early = count === options.k ? this.#atOnce(init) : undefined
+    const lookup = new Lookup({ ...init, answersWanted: count, early })
     const hasFailed = (found: LookupResult): boolean =>
       found.closest.length === 0 && !(found.requests === 0 && this.#init.isServer()) // a network of one
     const result = await runner.run('find-node', target, lookup, { ...given, hasFailed })
@@ -183,8 +180,7 @@ export class Lookups {
     const farthest = seeds[Math.min(k, seeds.length) - 1]
     if (widenTo <= alpha || limit === undefined || farthest === undefined) return undefined
     const reach = distanceFraction(target, farthest.key)
-    if (reach > limit) return undefined
-    return { request, isNear: (peer) => distanceFraction(target, peer) <= reach }
+    return reach <= limit ? { request, isNear: within(target, reach) } : undefined
   }
 
   async #upkeep(init: LookupInit): Promise<void> {
@@ -224,6 +220,11 @@ export class Lookups {
     const index = at === -1 ? closest.length : at
     return closest.toSpliced(index, 0, self).slice(0, this.#init.options.k)
   }
+}
+
+/** Whether a key stands no farther from the target than this fraction of the keyspace. */
+function within(target: Key, limit: number): (key: Key) => boolean {
+  return (key) => distanceFraction(target, key) <= limit
 }
 
 /** The error for a network that is not there. */
