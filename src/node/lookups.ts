@@ -124,12 +124,14 @@ export class Lookups {
     const target = keyFromDigest(ports.hash(key))
     const startedAt = ports.clock.now()
     const init = this.prepare({ type: 'find-node', key, target }, { timeoutMs })
-    const early = count === options.k ? this.#atOnce(init) : undefined
-    const lookup = new Lookup({ ...init, answersWanted: count, early })
+    const isWhole = count === options.k
+    const lookup = new Lookup(
+      isWhole ? { ...init, early: this.#atOnce(init) } : { ...init, answersWanted: count },
+    )
     const hasFailed = (found: LookupResult): boolean =>
       found.closest.length === 0 && !(found.requests === 0 && this.#init.isServer()) // a network of one
     const result = await runner.run('find-node', target, lookup, { ...given, hasFailed })
-    if (count === options.k) this.#learn(target, result)
+    if (isWhole) this.#learn(target, result)
     if (hasFailed(result)) throw noPeers(result.requests)
     const durationMs = ports.clock.now() - startedAt
     const closest = this.#withSelf(target, result.closest).slice(0, count)
