@@ -1,5 +1,5 @@
 import type { Contact } from './contact.ts'
-import type { KBucket } from './k-bucket.ts'
+import type { BucketGroup, KBucket } from './k-bucket.ts'
 import { compareDistance, headOf, type Key } from './key.ts'
 
 /** Which contacts are looked for. */
@@ -46,6 +46,19 @@ export function collectNearest(
     const bucket = buckets[i]
     if (bucket !== undefined && !bitDiffers(self, target, i)) collect(bucket, query, stale, found)
   }
+}
+
+/**
+ * The newcomers in waiting nearest to the target, nearest first, at most `count`. They have answered once, and may live when
+ * nobody in their full bucket does.
+ */
+export function nearestInWaiting(
+  buckets: readonly BucketGroup[],
+  target: Key,
+  count: number,
+): Contact[] {
+  const waiting = buckets.flatMap(({ replacements }) => replacements)
+  return waiting.sort((a, b) => compareDistance(target, a.key, b.key)).slice(0, count)
 }
 
 /**

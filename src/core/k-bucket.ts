@@ -283,6 +283,12 @@ export class KBucket {
   }
 }
 
+/** A bucket as it is, to read. */
+export type BucketGroup = Pick<
+  KBucket,
+  'prefixLength' | 'size' | 'live' | 'contacts' | 'replacements' | 'view'
+>
+
 /**
  * When a contact may be asked again by maintenance: the pause doubles with each failure in a row.
  * Source: Kademlia, section 4.1 (exponentially increasing back-off interval).

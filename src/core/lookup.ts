@@ -24,7 +24,10 @@ export interface LookupInit {
   readonly request: RpcRequest
   /** Contacts to begin with. */
   readonly seeds: readonly Contact[]
-  /** The `count` closest known, for when nobody is left to ask: the nearest seeds may all be dead while farther ones live. */
+  /**
+   * The `count` closest known, for when nobody is left to ask: the nearest seeds may all be dead while farther ones live, or
+   * some that wait for a place.
+   */
   readonly moreSeeds?: ((count: number) => readonly Contact[]) | undefined
   readonly k: number
   readonly alpha: number
@@ -85,8 +88,8 @@ export interface LookupResult {
  *   still answer.
  * - When alpha answers in a row name nobody nearer, all of the k closest not yet asked are asked at once, as the paper
  *   says, instead of a few at a time.
- * - It ends when the `answersWanted` closest that have not failed have answered; when nobody is left to ask, nor in the own
- *   table; or at the deadline, saying so.
+ * - It ends when the `answersWanted` closest that have not failed have answered; when nobody is left to ask, nor among all
+ *   that the peer knows; or at the deadline, saying so.
  * - An answer adds at most `CONTACTS_PER_RESPONSE_MAX` candidates.
  */
 export class Lookup implements Operation<LookupResult> {

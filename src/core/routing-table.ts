@@ -10,7 +10,7 @@ import {
 import { unreachable } from './assert.ts'
 import { collectNearest, countNearerThanSelf, liveBeyond, type Nearest } from './bucket-walk.ts'
 import type { Contact } from './contact.ts'
-import { type BucketView, KBucket } from './k-bucket.ts'
+import { type BucketGroup, type BucketView, KBucket } from './k-bucket.ts'
 import { commonPrefixLength, headOf, type Key, prefixLengthByHead } from './key.ts'
 import { FAILURES_GONE, PROBE_AFTER_MS, PROBE_LOCK_MS } from './limits.ts'
 import type { Instant } from './ports.ts'
@@ -280,7 +280,7 @@ export class RoutingTable {
   }
 
   /** All buckets as they are, farthest first. */
-  groups(): readonly Pick<KBucket, 'prefixLength' | 'size' | 'live' | 'contacts' | 'view'>[] {
+  groups(): readonly BucketGroup[] {
     return this.#buckets.filter((bucket) => bucket !== undefined)
   }
 

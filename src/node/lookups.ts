@@ -1,3 +1,4 @@
+import { nearestInWaiting } from '../core/bucket-walk.ts'
 import type { Contact } from '../core/contact.ts'
 import { KadmiumError } from '../core/errors.ts'
 import { compareDistance, distanceFraction, type Key, keyFromDigest } from '../core/key.ts'
@@ -81,7 +82,7 @@ export class Lookups {
       selfKey: this.#init.self().key,
       request,
       seeds: given.seeds === undefined ? known : [...known, ...given.seeds],
-      moreSeeds: (more) => table.closest(target, more),
+      moreSeeds: (more) => this.#everyone(target, more),
       k: count,
       alpha: options.alpha,
       widenTo: options.widenTo === 0 ? count : options.widenTo,
@@ -183,6 +184,14 @@ export class Lookups {
     if (widenTo <= alpha || limit === undefined || farthest === undefined) return undefined
     const reach = distanceFraction(target, farthest.key)
     return reach <= limit ? { request, isNear: within(target, reach) } : undefined
+  }
+
+  /** The closest known, newcomers in waiting after all others: full buckets may hold nobody but the dead. */
+  #everyone(target: Key, count: number): Contact[] {
+    const { table } = this.#init
+    const known = table.closest(target, count)
+    if (known.length === count) return known
+    return [...known, ...nearestInWaiting(table.groups(), target, count - known.length)]
   }
 
   async #upkeep(init: LookupInit): Promise<void> {

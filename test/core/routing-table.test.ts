@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { nearestInWaiting } from '../../src/core/bucket-walk.ts'
 import type { Contact } from '../../src/core/contact.ts'
 import {
   FAILURES_STALE,
@@ -470,6 +471,19 @@ describe('closest', () => {
     fill(table, 1)
     table.closest(Uint8Array.of(1), 1).pop()
     expect(table.closest(Uint8Array.of(1), 1)).toHaveLength(1)
+  })
+})
+
+describe('nearestInWaiting', () => {
+  it('gives those who wait for a place in any bucket, nearest to the target first', () => {
+    const table = make()
+    fill(table, 1, 2, 0xf0, 0xe0, 0x70, 0x60)
+    for (const key of [0x81, 0x82, 0x41, 0x42]) table.offer(tinyContact(key), 0)
+    const waiting = (target: number, count: number): number[] =>
+      keysOf(nearestInWaiting(table.groups(), Uint8Array.of(target), count))
+    expect(waiting(0x43, 9)).toEqual([0x42, 0x41, 0x82, 0x81])
+    expect(waiting(0x80, 3)).toEqual([0x81, 0x82, 0x41])
+    expect(waiting(0x80, 0)).toEqual([])
   })
 })
 

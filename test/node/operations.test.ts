@@ -52,6 +52,18 @@ describe('operations of a peer', () => {
     expect(endsOf(at(peers, 3), 'get').map(({ result }) => result)).toEqual(['done'])
   })
 
+  it('asks those who wait for a place when nobody in the own table lives', async () => {
+    const network = new VirtualNetwork()
+    const peers = await network.spawnMany(40, { k: 2 })
+    const { node } = at(peers, 3)
+    const waiting = node.table.groups().flatMap(({ replacements }) => replacements)
+    expect(waiting.length).toBeGreaterThan(0)
+    for (const { id } of node.table.contacts()) network.kill(id)
+    const { closest } = await network.clock.until(node.findNode(name))
+    expect(closest.length).toBeGreaterThan(0)
+    expect(closest.filter(({ id }) => !network.peers.has(id))).toEqual([])
+  })
+
   describe('findNode among peers that all know one another', () => {
     const roundTripsOf = async (options: Partial<NodeOptions>, given: FindNodeOptions = {}) => {
       const network = new VirtualNetwork()
