@@ -58,7 +58,8 @@ describe.skipIf(CHROMIUM === undefined)(
       expect(await page.locator('.checks .holds').textContent()).toContain('no wrong value')
       expect(await page.locator('.checks .fails').textContent()).toContain('2 lost')
       expect(await page.getByRole('cell', { name: '98.76 %' }).count()).toBe(1)
-      expect(await page.title()).toBe('! churn – Kadmium')
+      // Set after the page is painted, and no element tells of it.
+      await expect.poll(() => page.title()).toBe('! churn – Kadmium')
       expect(complaints).toEqual([])
       expect(foreign).toEqual([])
     })
