@@ -7,6 +7,7 @@ import * as raw from 'multiformats/codecs/raw'
 import { sha512 } from 'multiformats/hashes/sha2'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { RpcRequest } from '../../src/core/message.ts'
+import { systemRandom } from '../../src/libp2p/system.ts'
 import { Asker } from '../support/asker.ts'
 import { until } from '../support/kad.ts'
 import {
@@ -82,6 +83,11 @@ describe('what @libp2p/kad-dht does', () => {
     await until('theirs has taken it in', async () => {
       const keys = await eventsOf(theirs.services.dht.findProviders(cid, { useNetwork: false }))
       return keys.some((event) => event.name === 'PROVIDER')
+    })
+    const { providerRecords } = ours.services.dht.kadmium.node
+    const { bytes } = cid.multihash
+    await until('ours has taken it in', async () => {
+      return providerRecords.get(bytes, Date.now(), systemRandom).length > 0
     })
     expect(await providersFound(ours, cid)).toEqual(id)
     await provider.stop()
