@@ -64,6 +64,12 @@ export const RTT_PEERS_MAX = 1024
  */
 export const EARLY_RANK_PER_K = 1.5
 
+/**
+ * Who answered us so lately need not be asked again whether it lives: no longer than the answers of one lookup may lie apart,
+ * with a round trip or two over half the world and a peer that is late. ms.
+ */
+export const ANSWER_RECENT_MS = 1_000
+
 /** Up to which rank, as a share of k, a peer is surely among the k closest, by the same estimate. */
 export const SURE_RANK_PER_K = 0.75
 

@@ -42,6 +42,8 @@ export interface LookupInit {
   readonly holders?: Holders | undefined
   /** What candidates near the target are sent before anything else. */
   readonly early?: EarlyRequest | undefined
+  /** Who has answered another request a moment ago; see `Lookup`. */
+  readonly answeredLately?: ((contact: Contact) => boolean) | undefined
 }
 
 /**
@@ -69,7 +71,7 @@ export interface Holders {
 
 /** What a lookup found. */
 export interface LookupResult {
-  /** The closest peers that answered, nearest first; at most k. */
+  /** The closest peers that answered, now or a moment before, nearest first; at most k. */
   readonly closest: readonly Contact[]
   /** Whether all of the closest known answered; `false` when the deadline came first. */
   readonly complete: boolean
@@ -88,6 +90,8 @@ export interface LookupResult {
  *   still answer.
  * - When alpha answers in a row name nobody nearer, all of the k closest not yet asked are asked at once, as the paper
  *   says, instead of a few at a time.
+ * - Of those, who has answered another request a moment ago is not asked but taken for one that answered: that it lives is
+ *   known, and that it knows somebody nearer is as unlikely as that any other one does.
  * - It ends when the `answersWanted` closest that have not failed have answered; when nobody is left to ask, nor among all
  *   that the peer knows; or at the deadline, saying so.
  * - An answer adds at most `CONTACTS_PER_RESPONSE_MAX` candidates.
@@ -133,6 +137,7 @@ export class Lookup implements Operation<LookupResult> {
     if (this.#result !== undefined) return { type: 'done', result: this.#result }
     if (now >= this.#init.deadline) return this.#end(false)
     const wakeAt = Math.min(this.#init.deadline, this.#markSlow(now))
+    if (this.#isWithoutProgress()) this.#takeWhoAnsweredLately()
     let survey = this.#survey()
     if (survey.answered < this.#init.answersWanted && !survey.open && this.#hearMoreSeeds()) {
       survey = this.#survey()
@@ -142,8 +147,8 @@ export class Lookup implements Operation<LookupResult> {
     this.#holder ??= this.#chooseHolder()
     const ask = this.#holder?.state === 'unasked' ? this.#holder : survey.ask
     if (ask !== undefined && this.#holder?.state !== 'waiting') {
-      if (this.#mayAskEarly(ask)) return this.#ask(ask, now, true)
-      if (this.#waiting < this.#parallelism()) return this.#ask(ask, now, false)
+      if (survey.early !== undefined) return this.#ask(survey.early, now, true)
+      if (this.#waiting < this.#parallelism(ask)) return this.#ask(ask, now, false)
     }
     return { type: 'wait', until: wakeAt }
   }
@@ -212,8 +217,19 @@ export class Lookup implements Operation<LookupResult> {
     return count === 0 ? undefined : list[Math.floor(holders.choice * count)]
   }
 
-  #mayAskEarly({ isEarly, contact }: Candidate): boolean {
-    return !isEarly && this.#init.early?.isNear(contact.key) === true
+  /** Counts those of the k closest as answered that nobody need ask; who is slow may fail, so the next one counts as well. */
+  #takeWhoAnsweredLately(): void {
+    const { answeredLately, k } = this.#init
+    if (answeredLately === undefined) return
+    let places = 0
+    for (const candidate of this.#candidates.list) {
+      if (candidate.state === 'failed' || candidate.state === 'slow') continue
+      places += 1
+      if (places > k) return
+      if (candidate.state === 'unasked' && answeredLately(candidate.contact)) {
+        candidate.state = 'answered'
+      }
+    }
   }
 
   #ask(candidate: Candidate, now: Instant, isEarly: boolean): Step<LookupResult> {
@@ -289,9 +305,11 @@ export class Lookup implements Operation<LookupResult> {
    * is still to come, and whom to ask first. A slow peer holds no place among those to ask: should it fail, the one that
    * takes its place has been asked already.
    */
-  #survey(): { ask: Candidate | undefined; answered: number; open: boolean } {
-    const { k } = this.#init
+  #survey(): Survey {
+    const { k, early: request, answeredLately } = this.#init
     let ask: Candidate | undefined
+    let early: Candidate | undefined
+    let mayBeEarly = request !== undefined
     let answered = 0
     let open = false
     let places = 0
@@ -305,16 +323,30 @@ export class Lookup implements Operation<LookupResult> {
       } else {
         if (isPlaced) open = true
         if (candidate.state === 'unasked') ask ??= candidate
+        if (mayBeEarly && candidate.state === 'unasked' && !candidate.isEarly) {
+          mayBeEarly = request?.isNear(candidate.contact.key) === true
+          if (mayBeEarly && answeredLately?.(candidate.contact) !== true) {
+            early = candidate
+            mayBeEarly = false
+          }
+        }
       }
       if (candidate.state !== 'slow') askable += 1
       if (askable === k) break
     }
-    return { ask, answered, open }
+    return { ask, early, answered, open }
   }
 
-  #parallelism(): number {
-    const { alpha, widenTo } = this.#init
-    return this.#answersWithoutProgress >= alpha ? Math.max(alpha, widenTo) : alpha
+  /** How many requests may be under way for this candidate to be asked. */
+  #parallelism({ contact }: Candidate): number {
+    const { alpha, widenTo, answeredLately } = this.#init
+    if (this.#isWithoutProgress()) return Math.max(alpha, widenTo)
+    // Answers that are on their way may spare this one.
+    return answeredLately?.(contact) === true ? alpha - this.#answersWithoutProgress : alpha
+  }
+
+  #isWithoutProgress(): boolean {
+    return this.#answersWithoutProgress >= this.#init.alpha
   }
 
   #end(complete: boolean): Step<LookupResult> {
@@ -335,6 +367,15 @@ export class Lookup implements Operation<LookupResult> {
     }
     return { type: 'done', result: this.#result }
   }
+}
+
+/** What the candidates show, see `Lookup.#survey`. */
+interface Survey {
+  readonly ask: Candidate | undefined
+  /** Whom to send the early request. */
+  readonly early: Candidate | undefined
+  readonly answered: number
+  readonly open: boolean
 }
 
 const NOBODY: Partial<Closer> = {}

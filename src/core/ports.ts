@@ -52,6 +52,9 @@ export interface Network {
     deadline: Instant,
     settle: (outcome: RpcOutcome) => void,
   ): Cancel
+
+  /** Whether a connection to the peer stands open. Left out where there are none, or none that ends with its peer. */
+  isConnected?(peer: Contact): boolean
 }
 
 /** One change of the storage: a value for a key, or `undefined` to delete it. */

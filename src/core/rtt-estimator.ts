@@ -9,7 +9,7 @@ export interface RttEstimatorInit {
     'requestTimeoutMs' | 'requestTimeoutMinMs' | 'requestTimeoutMaxMs'
   >
   /** Peers remembered; the half of them not heard of for longest is forgotten at once. Default: `RTT_PEERS_MAX`. */
-  readonly peersMax?: number
+  readonly peersMax?: number | undefined
 }
 
 /**

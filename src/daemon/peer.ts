@@ -240,7 +240,9 @@ export class Peer implements ApiPeer {
     const { step, signal, timeoutMs } = options
     const observer = step === undefined ? undefined : new LookupTrace(options)
     const preimage = peerIdBytes(key) ?? recordKey(key)
-    const found = await this.#dht.node.findNode(preimage, { signal, timeoutMs, observer })
+    // Who asks for a lookup wants to see its course, and that the peers at its end answer.
+    const given = { signal, timeoutMs, observer, askAll: true }
+    const found = await this.#dht.node.findNode(preimage, given)
     const { closest, target, complete, hops, requests, failures, durationMs } = found
     return {
       closest: closest.map((contact) => ({

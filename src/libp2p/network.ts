@@ -54,6 +54,7 @@ export class Libp2pNetwork implements Network {
     malformedAnswers: 0,
   }
   readonly #clock: Clock
+  readonly #connections: Connections
   readonly #pool: StreamPool
   readonly #watchCalls: WatchCalls
   #isClosed = false
@@ -62,6 +63,7 @@ export class Libp2pNetwork implements Network {
     const { clock, connections, contacts, hash, protocol, onConnection } = init
     const { connectionManager: manager } = init
     this.#clock = clock
+    this.#connections = connections
     const common = {
       clock,
       decoding: {
@@ -107,6 +109,10 @@ export class Libp2pNetwork implements Network {
     if (this.#isClosed) queueMicrotask(() => exchange.fail(STOPPED))
     else this.#pool.send(exchange)
     return () => exchange.cancel()
+  }
+
+  isConnected({ id }: Contact): boolean {
+    return this.#connections.find(id) !== undefined
   }
 
   /** Ends every request as aborted and resets the streams. */

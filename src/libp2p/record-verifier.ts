@@ -56,6 +56,10 @@ export class VerifyingNetwork implements Network {
       cancel()
     }
   }
+
+  isConnected(peer: Contact): boolean {
+    return this.#network.isConnected?.(peer) ?? true
+  }
 }
 
 function recordsIn(outcome: RpcOutcome): readonly ValueRecord[] {

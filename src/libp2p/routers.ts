@@ -8,8 +8,6 @@ import {
 import { multiaddr } from '@multiformats/multiaddr'
 import type { Contact } from '../core/contact.ts'
 import { KadmiumError } from '../core/errors.ts'
-import type { DhtEvent } from '../core/events.ts'
-import { compareDistance } from '../core/key.ts'
 import type { KademliaNode } from '../node/kademlia-node.ts'
 import type { OperationOptions } from '../node/lookups.ts'
 import { peerIdOf } from './contacts.ts'
@@ -74,15 +72,8 @@ export async function closestOthers(
   key: Uint8Array,
   { signal, observer }: Pick<OperationOptions, 'signal' | 'observer'>,
 ): Promise<readonly Contact[]> {
-  const answered = new Set<Contact>()
-  const observe = (event: DhtEvent): void => {
-    if (event.type === 'request-answered') answered.add(event.from)
-    observer?.observe(event)
-  }
-  const { target } = await node.findNode(key, { signal, observer: { observe } })
-  return [...answered]
-    .sort((a, b) => compareDistance(target, a.key, b.key))
-    .slice(0, node.options.k)
+  const { closest } = await node.findNode(key, { signal, observer, withoutSelf: true })
+  return closest
 }
 
 /** A contact as libp2p tells of peers. Addresses that libp2p does not know are left out. */

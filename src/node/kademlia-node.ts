@@ -95,10 +95,7 @@ export class KademliaNode {
     const { hash } = ports
     const onValue = (held: HeldRecord): void => this.#watching.landed(held)
     this.records = new RecordStore({ options, validators, self: self.key, hash, onValue })
-    const rtt = new RttEstimator({
-      options,
-      ...(init.rttPeersMax === undefined ? {} : { peersMax: init.rttPeersMax }),
-    })
+    const rtt = new RttEstimator({ options, peersMax: init.rttPeersMax })
     const onChanged = (): void => this.#maintenance.rearm()
     this.#membership = new Membership({ ports, table: this.table, rtt, self, onSuspect: onChanged })
     this.#runner = new OperationRunner(ports, this.#membership, options.operationsMax)
@@ -110,6 +107,7 @@ export class KademliaNode {
       self: () => this.#self,
       isServer: () => this.#mode === 'server',
       onChanged,
+      answeredLately: (peer: Contact) => this.#membership.hasAnsweredLately(peer),
       options,
       ports,
       validators,

@@ -34,6 +34,13 @@ export interface FindNodeOptions extends OperationOptions {
    * beta). 1 to k. Default: k.
    */
   readonly count?: number | undefined
+  /**
+   * Asks each of the closest, those too that have answered another request within the last second and are still connected.
+   * Default: these are not asked, but when the lookup learns nothing new they count as having answered.
+   */
+  readonly askAll?: boolean | undefined
+  /** Leaves this peer out, though it may be one of the closest. Default: no. */
+  readonly withoutSelf?: boolean | undefined
 }
 
 /** What a lookup of a key found. */
@@ -54,6 +61,8 @@ export interface LookupsInit {
   readonly table: RoutingTable
   readonly runner: OperationRunner
   readonly timing: RequestTiming
+  /** Whether a peer has answered a request a moment ago. */
+  readonly answeredLately: (contact: Contact) => boolean
 }
 
 /** The peer's lookups: what they begin with, and what is learnt from their ends. */
@@ -127,7 +136,7 @@ export class Lookups {
     const init = this.prepare({ type: 'find-node', key, target }, { timeoutMs })
     const isWhole = count === options.k
     const lookup = new Lookup(
-      isWhole ? { ...init, early: this.#atOnce(init) } : { ...init, answersWanted: count },
+      isWhole ? this.#spared(init, given) : { ...init, answersWanted: count },
     )
     const hasFailed = (found: LookupResult): boolean =>
       found.closest.length === 0 && !(found.requests === 0 && this.#init.isServer()) // a network of one
@@ -135,7 +144,8 @@ export class Lookups {
     if (isWhole) this.#learn(target, result)
     if (hasFailed(result)) throw noPeers(result.requests)
     const durationMs = ports.clock.now() - startedAt
-    const closest = this.#withSelf(target, result.closest).slice(0, count)
+    const all = given.withoutSelf ? result.closest : this.#withSelf(target, result.closest)
+    const closest = all.slice(0, count)
     return { ...result, closest, target, durationMs }
   }
 
@@ -173,15 +183,22 @@ export class Lookups {
     await this.#upkeep({ ...init, answersWanted, alpha: 1, widenTo: 1 })
   }
 
+  /** A lookup spared what is known already: round trips, and requests to those who have just answered. */
+  #spared(init: LookupInit, { askAll = false }: FindNodeOptions): LookupInit {
+    if (init.widenTo <= init.alpha) return init
+    const { answeredLately } = this.#init
+    return { ...init, early: this.#atOnce(init), ...(askAll ? {} : { answeredLately }) }
+  }
+
   /**
    * The closest of the own table all at once, where by the estimate of the network's size these are the closest of all: in a
    * small network, and near the own key. That spares a round trip, and hardly anybody is asked in vain. `undefined`
-   * elsewhere, and where alpha is never to widen.
+   * elsewhere.
    */
-  #atOnce({ request, target, seeds, k, alpha, widenTo }: LookupInit): EarlyRequest | undefined {
+  #atOnce({ request, target, seeds, k }: LookupInit): EarlyRequest | undefined {
     const limit = this.#distanceOfRank(EARLY_RANK_PER_K * k)
     const farthest = seeds[Math.min(k, seeds.length) - 1]
-    if (widenTo <= alpha || limit === undefined || farthest === undefined) return undefined
+    if (limit === undefined || farthest === undefined) return undefined
     const reach = distanceFraction(target, farthest.key)
     return reach <= limit ? { request, isNear: within(target, reach) } : undefined
   }

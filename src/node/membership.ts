@@ -4,6 +4,7 @@ import type { Contact } from '../core/contact.ts'
 import { PROBES_MAX } from '../core/limits.ts'
 import type { RpcFailure, RpcRequest } from '../core/message.ts'
 import type { Cancel, Instant, Ports } from '../core/ports.ts'
+import { RecentAnswers } from '../core/recent-answers.ts'
 import type { RoutingTable } from '../core/routing-table.ts'
 import type { RttEstimator } from '../core/rtt-estimator.ts'
 
@@ -17,6 +18,7 @@ export class Membership {
   readonly #ports: Ports
   readonly #table: RoutingTable
   readonly #rtt: RttEstimator
+  readonly #answers = new RecentAnswers()
   /** Probes under way, by the peer's id; at most `PROBES_MAX`. */
   #probes: Map<string, Cancel> | undefined
   #request: RpcRequest
@@ -41,6 +43,7 @@ export class Membership {
   /** A request of ours was answered. */
   answered(from: Contact, rttMs: number, now: Instant): void {
     this.#rtt.sample(from.head, rttMs)
+    this.#answers.answered(from.id, now)
     this.#offer(from, now)
   }
 
@@ -51,6 +54,7 @@ export class Membership {
       case 'unreachable':
       case 'malformed': {
         this.#rtt.failed(to.head)
+        this.#answers.forget(to.id)
         if (this.#table.failed(to.id, to.key, now).type !== 'unknown') this.#onSuspect()
         return
       }
@@ -89,6 +93,12 @@ export class Membership {
       })
       if (!isSent) resolve()
     })
+  }
+
+  /** Whether the peer has answered a request a moment ago, and its connection stands, where the network knows of one. */
+  hasAnsweredLately(peer: Contact): boolean {
+    const { clock, network } = this.#ports
+    return this.#answers.has(peer.id, clock.now()) && network.isConnected?.(peer) !== false
   }
 
   /** A peer no longer answers requests. */

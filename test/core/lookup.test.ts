@@ -108,6 +108,78 @@ describe('Lookup', () => {
     expect(moreSeeds).toHaveBeenCalledTimes(2)
   })
 
+  describe('spared those that have answered another request lately', () => {
+    const peers = withBits(0b0000_0010, 0b0000_0001, 0b0000_0000, 0b0000_0111, 0b0001_0000)
+    const [first, second, third, fourth] = peers
+
+    it('asks alpha of them, and counts the others as answered when nobody nearer is named', () => {
+      const run = runScripted(
+        new Lookup(lookupInit({ seeds: peers, k: 4, answeredLately: () => true })),
+        honestNetwork(peers, () => peers, 4),
+      )
+      expect(run.sent.map(({ to }) => to)).toEqual([first, second])
+      expect(run.result).toMatchObject({ closest: peers.slice(0, 4), complete: true, requests: 2 })
+    })
+
+    it('asks those of the k closest that have not', () => {
+      const run = runScripted(
+        new Lookup(lookupInit({ seeds: peers, k: 4, answeredLately: (peer) => peer !== third })),
+        honestNetwork(peers, () => peers, 4),
+      )
+      expect(run.sent.map(({ to }) => to)).toEqual([first, second, third])
+      expect(run.result).toMatchObject({ closest: peers.slice(0, 4), complete: true })
+    })
+
+    it('goes on while answers name somebody nearer', () => {
+      const run = runScripted(
+        new Lookup(lookupInit({ seeds: peers.slice(2), k: 4, answeredLately: () => true })),
+        honestNetwork(peers, () => peers, 4),
+      )
+      expect(run.result).toMatchObject({ closest: peers.slice(0, 4), complete: true })
+      expect(run.sent.map(({ to }) => to)).toEqual([third, fourth, first])
+    })
+
+    it('asks one more where one that it asks does not answer', () => {
+      const run = runScripted(
+        new Lookup(lookupInit({ seeds: peers, k: 4, answeredLately: () => true })),
+        honestNetwork(
+          peers.filter((peer) => peer !== second),
+          () => peers,
+          4,
+        ),
+      )
+      expect(run.sent.map(({ to }) => to)).toEqual([first, second, third])
+      expect(run.result.closest).toEqual([first, third, fourth, peers[4]])
+    })
+
+    it('asks all others at once where the closest are known', () => {
+      const request = {
+        type: 'find-node',
+        key: Uint8Array.of(1),
+        target: Uint8Array.of(1),
+      } as const
+      const isNear = (): boolean => true
+      const run = runScripted(
+        new Lookup(
+          lookupInit({
+            seeds: peers,
+            k: 4,
+            early: { request, isNear },
+            answeredLately: (peer) => peer === first || peer === second || peer === third,
+          }),
+        ),
+        honestNetwork(peers, () => peers, 4),
+      )
+      expect(run.sent).toMatchObject([
+        { to: fourth, at: 0 },
+        { to: first, at: 0 },
+        { to: second, at: 0 },
+      ])
+      expect(run.endedAt).toBe(10)
+      expect(run.result).toMatchObject({ closest: peers.slice(0, 4), complete: true })
+    })
+  })
+
   it('ends at once without seeds', () => {
     const run = runScripted(new Lookup(lookupInit({ seeds: [] })), new Map())
     expect(run.result).toMatchObject({ closest: [], complete: true, requests: 0 })

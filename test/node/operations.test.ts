@@ -86,6 +86,40 @@ describe('operations of a peer', () => {
       expect(requests).toBe(20)
     })
 
+    it('asks nobody twice within a second, but for alpha', async () => {
+      const network = new VirtualNetwork()
+      const peers = await network.spawnMany(24, { k: 20 })
+      const { node } = at(peers, 5)
+      const find = async (given: FindNodeOptions = {}): Promise<[number, readonly string[]]> => {
+        const { requests, closest } = await network.clock.until(node.findNode(name, given))
+        return [requests, closest.map(({ id }) => id)]
+      }
+      const pass = (ms: number): Promise<void> =>
+        network.clock.until(
+          new Promise((resolve) => network.clock.setAlarm(network.clock.now() + ms, resolve)),
+        )
+      await pass(2_000)
+      const [all, closest] = await find()
+      expect(all).toBe(20)
+      expect(await find()).toEqual([node.options.alpha, closest])
+      expect(await find({ askAll: true })).toEqual([20, closest])
+      await pass(2_000)
+      expect(await find()).toEqual([20, closest])
+      // Who has failed since, or is no longer connected, has to answer again.
+      const [nearest = '', next = '', farther = ''] = closest.filter((id) => id !== node.self.id)
+      network.kill(nearest)
+      const [withFailure, others] = await find()
+      expect(others).not.toContain(nearest)
+      expect(withFailure).toBeGreaterThan(node.options.alpha)
+      network.disconnected.add(farther)
+      network.kill(farther)
+      expect(await find()).toMatchObject([
+        expect.any(Number),
+        expect.not.arrayContaining([farther]),
+      ])
+      expect((await find())[1]).toContain(next)
+    })
+
     it('keeps to alpha where it is never to widen', async () => {
       expect((await roundTripsOf({ alpha: 3, widenTo: 3 })).roundTrips).toBeGreaterThan(5)
     })

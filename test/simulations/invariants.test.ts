@@ -11,6 +11,7 @@ import { markTraffic } from '../../simulations/traffic.ts'
 import type { Key } from '../../src/core/key.ts'
 import { FAILURES_STALE } from '../../src/core/limits.ts'
 import { RangeTouches } from '../../src/core/range-touches.ts'
+import { RecentAnswers } from '../../src/core/recent-answers.ts'
 import { RecordStore } from '../../src/core/record-store.ts'
 import { RoutingTable } from '../../src/core/routing-table.ts'
 import { KademliaNode } from '../../src/node/kademlia-node.ts'
@@ -116,6 +117,25 @@ const BROKEN: readonly (readonly [invariant: string, rule: string, breakIt: () =
       vi.spyOn(Lookups.prototype, 'prepare').mockImplementation(function (this: Lookups, ...args) {
         const init = prepare.apply(this, args)
         return { ...init, answersWanted: init.answersWanted - 1 }
+      })
+    },
+  ],
+  [
+    'I6',
+    'a lookup takes for recent what was answered at any time',
+    () => {
+      const ever = new WeakMap<RecentAnswers, Set<string>>()
+      vi.spyOn(RecentAnswers.prototype, 'answered').mockImplementation(function (
+        this: RecentAnswers,
+        id,
+      ) {
+        ever.set(this, (ever.get(this) ?? new Set()).add(id))
+      })
+      vi.spyOn(RecentAnswers.prototype, 'has').mockImplementation(function (
+        this: RecentAnswers,
+        id,
+      ) {
+        return ever.get(this)?.has(id) === true
       })
     },
   ],

@@ -80,6 +80,8 @@ export class VirtualNetwork {
       }
     },
   }
+  /** Peers to whom no connection stands, as others are told. */
+  readonly disconnected: Set<string> = new Set()
   readonly #silent: Set<string> = new Set()
 
   /** Starts a peer; with the storage of an earlier one it remembers what that one knew. */
@@ -139,6 +141,7 @@ export class VirtualNetwork {
   #networkOf(self: Contact): Network {
     return {
       send: (to, request, deadline, settle) => this.#send(self, to, request, deadline, settle),
+      isConnected: ({ id }) => !this.disconnected.has(id),
     }
   }
 

@@ -17,6 +17,8 @@ export interface RaceNetwork {
   get(peer: number, kind: ValueKind, key: Uint8Array): Promise<Uint8Array>
   /** Looks up the peers closest to 32 random bytes and returns how many it found. */
   closest(peer: number, key: Uint8Array): Promise<number>
+  /** The same, and asks each of them though it has just answered something else. Only what else spares that. */
+  closestAsked?(peer: number, key: Uint8Array): Promise<number>
   /** Whether a peer has the value itself. */
   holds(peer: number, key: Uint8Array): boolean
   /** Requests that all peers have sent up to now. */

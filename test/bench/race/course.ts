@@ -26,7 +26,7 @@ export interface Result extends Figures {
   readonly concurrency: number
 }
 
-export type Operation = 'put' | 'get' | 'closest'
+export type Operation = 'put' | 'get' | 'closest' | 'closest, each asked'
 
 /** All that a contender achieved with so many peers. */
 export interface Achievement {
@@ -68,7 +68,9 @@ export async function runCourse(
     await runner.run('put', kind, 4, WARM_UP_SECONDS)
     await runner.run('get', kind, 4, WARM_UP_SECONDS)
   }
-  await runner.run('closest', undefined, 4, WARM_UP_SECONDS)
+  const lookups: readonly Operation[] =
+    network.closestAsked === undefined ? ['closest'] : ['closest', 'closest, each asked']
+  for (const lookup of lookups) await runner.run(lookup, undefined, 4, WARM_UP_SECONDS)
   const results: Result[] = []
   for (const concurrency of course.concurrencies) {
     for (const kind of contender.kinds) {
@@ -77,8 +79,10 @@ export async function runCourse(
         tell(describe(results.at(-1)))
       }
     }
-    results.push(await runner.run('closest', undefined, concurrency, course.seconds))
-    tell(describe(results.at(-1)))
+    for (const lookup of lookups) {
+      results.push(await runner.run(lookup, undefined, concurrency, course.seconds))
+      tell(describe(results.at(-1)))
+    }
   }
   const contacts = network.contacts()
   await network.stop()
@@ -134,13 +138,18 @@ class Runner {
         return this.#put(kind)
       case 'get':
         return this.#get(kind)
-      case 'closest': {
-        const key = this.#random.bytes(32)
-        const found = await this.#network.closest(this.#random.below(this.#peers), key)
-        if (found === 0) throw new Error('a lookup found no peer')
-        return true
-      }
+      case 'closest':
+        return this.#lookUp((peer, key) => this.#network.closest(peer, key))
+      case 'closest, each asked':
+        return this.#lookUp(async (peer, key) => this.#network.closestAsked?.(peer, key) ?? 0)
     }
+  }
+
+  async #lookUp(find: (peer: number, key: Uint8Array) => Promise<number>): Promise<boolean> {
+    const key = this.#random.bytes(32)
+    const found = await find(this.#random.below(this.#peers), key)
+    if (found === 0) throw new Error('a lookup found no peer')
+    return true
   }
 
   async #put(kind: ValueKind): Promise<boolean> {

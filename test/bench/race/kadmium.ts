@@ -27,6 +27,9 @@ function networkOf(peers: readonly TestPeer[]): RaceNetwork {
       return value
     },
     closest: async (peer, key) => (await dhtOf(peer).findNode(key)).closest.length,
+    closestAsked: async (peer, key) => {
+      return (await dhtOf(peer).findNode(key, { askAll: true })).closest.length
+    },
     holds: (peer, key) => dhtOf(peer).node.records.get(key, Date.now()) !== undefined,
     requests: () => peers.reduce((sum, { dht }) => sum + dht.status().outbound.requestsSent, 0),
     contacts: () => mean(peers.map(({ dht }) => dht.node.table.size)),
