@@ -31,7 +31,8 @@ const ASKING: ReadonlySet<OperationKind> = new Set([...PLAIN, 'put', 'get', 'pro
  * - I5: a lookup asks nobody twice, has at most alpha requests under way that are not slow, and ends in time.
  * - I6: when it says that it is complete, the k closest that it has heard of and that did not fail have answered; of the
  *   refresh of a bucket, which ends when the bucket has what it needs, as many as an estimate of the network's size needs. Of
- *   a find-node that alpha have answered, the others may have answered something else within the second before.
+ *   a find-node that alpha have answered, the others may have answered something else within the second before; and whose
+ *   last request failed may be given up before this one has.
  * - I7: who holds a value takes none for it that is older.
  *
  * A broken rule is kept until `check`, as an error thrown at an observer would end in the middle of somebody's work.
@@ -76,6 +77,8 @@ interface LookupWatch {
   readonly failed: Set<string>
   /** When each request that is under way was sent. */
   readonly sentAt: Map<string, number>
+  /** Whose last request before this lookup's had failed. */
+  readonly doubted: Set<string>
   readonly startedAt: number
 }
 
@@ -170,6 +173,7 @@ class PeerWatch implements Observer {
       answered: new Set(),
       failed: new Set(),
       sentAt: new Map(),
+      doubted: new Set(),
       startedAt: event.at,
     })
   }
@@ -185,6 +189,7 @@ class PeerWatch implements Observer {
     lookup.heard.set(to.id, to)
     lookup.asked.add(to.id)
     lookup.sentAt.set(to.id, at)
+    if (this.#failures.has(to.id)) lookup.doubted.add(to.id)
     const { alpha, widenTo, k } = this.#options
     const widest = Math.max(alpha, widenTo === 0 ? k : widenTo)
     const most = lookup.answered.size < alpha ? alpha : widest
@@ -240,8 +245,9 @@ class PeerWatch implements Observer {
     }
     if (!PLAIN.has(lookup.kind) || event.result !== 'done' || !isInTime) return
     const { heard, answered, failed, target } = lookup
+    const isOut = (id: string): boolean => failed.has(id) || wasGivenUp(lookup, id, event.at)
     const closest = [...heard.values()]
-      .filter(({ id }) => !failed.has(id) && id !== this.#peer.contact.id)
+      .filter(({ id }) => !isOut(id) && id !== this.#peer.contact.id)
       .sort((a, b) => compareDistance(target, a.key, b.key))
       .slice(0, this.#answersWanted(lookup))
     const missed = closest.filter(({ id }) => !answered.has(id) && !this.#isSpared(lookup, id))
@@ -266,6 +272,11 @@ class PeerWatch implements Observer {
   #break(invariant: string, what: string): void {
     this.#complain(invariant, `${this.#peer.contact.id} ${what}`)
   }
+}
+
+function wasGivenUp({ answered, doubted, sentAt }: LookupWatch, id: string, at: number): boolean {
+  const isLate = at - (sentAt.get(id) ?? at) >= NEVER_SLOW_MS
+  return answered.size > 0 && doubted.has(id) && isLate
 }
 
 function mayGoAtOnce({ kind, target, reach, heard }: LookupWatch, id: string): boolean {

@@ -9,11 +9,12 @@ import type { Instant } from './ports.ts'
  *
  * - `unasked`: heard of, not asked;
  * - `waiting`: asked, still within its usual time;
- * - `slow`: asked and late: no longer counts against alpha, may still answer;
+ * - `slow`: asked, and slower than usual: no longer counts against alpha, may still answer;
+ * - `late`: slow, and given up: nobody waits for it, may still answer;
  * - `answered`: final;
  * - `failed`: final, unless another referrer brings addresses that were not tried.
  */
-export type CandidateState = 'unasked' | 'waiting' | 'slow' | 'answered' | 'failed'
+export type CandidateState = 'unasked' | 'waiting' | 'slow' | 'late' | 'answered' | 'failed'
 
 /** A peer that a lookup has heard of. */
 export interface Candidate {
@@ -25,6 +26,8 @@ export interface Candidate {
   readonly depth: number
   /** When a waiting candidate turns slow. */
   slowAt: Instant
+  /** When a slow candidate is given up. */
+  giveUpAt: Instant
   /** Whether it is or was sent the lookup's early request, and so does not count against alpha. */
   isEarly: boolean
   /** How often it was tried again at other addresses. */
@@ -89,6 +92,7 @@ export class Candidates {
       state: 'unasked',
       depth,
       slowAt: 0,
+      giveUpAt: 0,
       isEarly: false,
       retries: 0,
       unreached: false,
@@ -152,6 +156,7 @@ function learnAddresses(candidate: Candidate, contact: Contact): void {
       return
     case 'waiting':
     case 'slow':
+    case 'late':
       candidate.spare = inTurn(candidate.spare, fresh)
       return
     default:

@@ -13,6 +13,8 @@ export interface RequestTiming {
   timeoutMs(contact: Contact): number
   /** When a peer is slower than its usual, so that another is asked beside it. ms after the request was sent. */
   slowAfterMs(contact: Contact): number
+  /** When a lookup that others have answered gives up waiting for it. ms after the request was sent; may be `Infinity`. */
+  giveUpAfterMs(contact: Contact): number
 }
 
 /** What a lookup needs to know. */
@@ -90,8 +92,10 @@ export interface LookupResult {
  *   still answer.
  * - When alpha answers in a row name nobody nearer, all of the k closest not yet asked are asked at once, as the paper
  *   says, instead of a few at a time.
- * - Of those, who has answered another request a moment ago is not asked but taken for one that answered: that it lives is
- *   known, and that it knows somebody nearer is as unlikely as that any other one does.
+ * - Of those, who has answered another request a moment ago (`answeredLately`) is not asked, but counts as having answered:
+ *   that it lives is known, and nobody nearer is to be expected of it.
+ * - A peer whose last request failed, in whatever operation, is waited for only as long as an answer over a new connection
+ *   takes. If it answers while others are waited for, that counts.
  * - It ends when the `answersWanted` closest that have not failed have answered; when nobody is left to ask, nor among all
  *   that the peer knows; or at the deadline, saying so.
  * - An answer adds at most `CONTACTS_PER_RESPONSE_MAX` candidates.
@@ -104,6 +108,8 @@ export class Lookup implements Operation<LookupResult> {
   #holder: Candidate | undefined
   /** Candidates in state `waiting` but for those asked early: what counts against alpha. */
   #waiting = 0
+  /** Whether anybody has answered. */
+  #isAnswered = false
   /** Answers in a row that named nobody nearer than the nearest known. */
   #answersWithoutProgress = 0
   #requests = 0
@@ -156,6 +162,7 @@ export class Lookup implements Operation<LookupResult> {
   onResponse(from: Contact, response: RpcResponse, _now: Instant): void {
     const candidate = this.#takeBack(from)
     if (candidate === undefined) return
+    this.#isAnswered = true
     const { closer, heads } = 'closer' in response ? response : NOBODY
     candidate.state = candidate.isEarly && closer === undefined ? 'unasked' : 'answered'
     let nearer = false
@@ -172,6 +179,7 @@ export class Lookup implements Operation<LookupResult> {
   onFailure(from: Contact, failure: RpcFailure, _now: Instant): void {
     const candidate = this.#takeBack(from)
     if (candidate === undefined) return
+    if (failure.type === 'refused') this.#isAnswered = true
     this.#sent = undefined
     const isAlive = candidate.isEarly && failure.type === 'refused'
     candidate.state = isAlive ? 'unasked' : 'failed'
@@ -223,7 +231,8 @@ export class Lookup implements Operation<LookupResult> {
     if (answeredLately === undefined) return
     let places = 0
     for (const candidate of this.#candidates.list) {
-      if (candidate.state === 'failed' || candidate.state === 'slow') continue
+      const { state } = candidate
+      if (state === 'failed' || state === 'late' || state === 'slow') continue
       places += 1
       if (places > k) return
       if (candidate.state === 'unasked' && answeredLately(candidate.contact)) {
@@ -239,6 +248,7 @@ export class Lookup implements Operation<LookupResult> {
     )
     candidate.state = 'waiting'
     candidate.slowAt = now + timing.slowAfterMs(candidate.contact)
+    candidate.giveUpAt = now + timing.giveUpAfterMs(candidate.contact)
     candidate.isEarly = isEarly
     if (!isEarly) this.#waiting += 1
     this.#requests += 1
@@ -277,7 +287,7 @@ export class Lookup implements Operation<LookupResult> {
     const candidate = this.#candidates.find(from)
     if (candidate === undefined || this.#result !== undefined) return undefined
     if (candidate.state === 'waiting') this.#discount(candidate)
-    else if (candidate.state !== 'slow') return undefined // an answer to nothing we asked
+    else if (candidate.state !== 'slow' && candidate.state !== 'late') return undefined // nothing we asked
     return candidate
   }
 
@@ -285,17 +295,22 @@ export class Lookup implements Operation<LookupResult> {
     if (!candidate.isEarly) this.#waiting -= 1
   }
 
-  /** Sets aside who is slower than usual; returns when the next one will be. */
+  /** Sets aside who is slower than usual, then who is not worth waiting for; returns when the next one will be. */
   #markSlow(now: Instant): Instant {
     let earliest = Number.POSITIVE_INFINITY
     for (const candidate of this.#candidates.list) {
-      if (candidate.state !== 'waiting') continue
-      if (candidate.slowAt <= now) {
+      if (candidate.state === 'waiting') {
+        if (candidate.slowAt > now) {
+          earliest = Math.min(earliest, candidate.slowAt)
+          continue
+        }
         candidate.state = 'slow'
         this.#discount(candidate)
-      } else if (candidate.slowAt < earliest) {
-        earliest = candidate.slowAt
       }
+      // While nobody answers, the fault may be our own.
+      if (candidate.state !== 'slow' || !this.#isAnswered) continue
+      if (candidate.giveUpAt <= now) candidate.state = 'late'
+      else earliest = Math.min(earliest, candidate.giveUpAt)
     }
     return earliest
   }
@@ -315,7 +330,7 @@ export class Lookup implements Operation<LookupResult> {
     let places = 0
     let askable = 0
     for (const candidate of this.#candidates.list) {
-      if (candidate.state === 'failed') continue
+      if (candidate.state === 'failed' || candidate.state === 'late') continue
       places += 1
       const isPlaced = places <= k
       if (candidate.state === 'answered') {

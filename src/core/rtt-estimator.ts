@@ -54,6 +54,12 @@ export class RttEstimator {
     this.#learn(head, { ...peer, failures: Math.min(peer.failures + 1, DOUBLINGS_MAX) })
   }
 
+  /** The peer answered, though not the way that would tell its round trip: its back-off ends. */
+  answered(head: number): void {
+    const peer = this.#find(head)
+    if (peer.failures > 0) this.#learn(head, { ...peer, failures: 0 })
+  }
+
   /** How long a request to this peer may take, in milliseconds. */
   timeoutMs(head: number): number {
     return this.#timeoutMs(this.#find(head))
@@ -71,6 +77,24 @@ export class RttEstimator {
         ? this.#options.requestTimeoutMs * UNKNOWN_SLOW_FRACTION
         : upperBoundMs(known, SLOW_DEVIATIONS)
     return Math.min(slowMs, this.#timeoutMs(peer))
+  }
+
+  /** Whether the last request to the peer failed. */
+  hasFailed(head: number): boolean {
+    return this.#find(head).failures > 0
+  }
+
+  /**
+   * After how long a lookup no longer waits for this peer, in milliseconds: `Infinity` if its last request was answered; else
+   * when it should have answered on a connection of its own. Its timeout, which doubles, would hold up all who meet it.
+   */
+  giveUpAfterMs(head: number): number {
+    const peer = this.#find(head)
+    if (peer.failures === 0) return Number.POSITIVE_INFINITY
+    const known = peer.meanMs === UNMEASURED ? this.#overall : peer
+    const timeoutMs = this.#timeoutMs(peer)
+    if (known.meanMs === UNMEASURED) return timeoutMs
+    return Math.min(upperBoundMs(known, SLOW_DEVIATIONS) * FIRST_REQUEST_ROUND_TRIPS, timeoutMs)
   }
 
   #timeoutMs(peer: Estimate): number {

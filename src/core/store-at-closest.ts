@@ -167,6 +167,10 @@ export class StoreAtClosest implements Operation<StoreOutcome> {
     const { k, target, selfKey } = this.#init.lookup
     const candidates = this.#lookup.candidates
     const answered = candidates.filter(({ state }) => state === 'answered')
+    for (const { state, isEarly, contact } of candidates) {
+      if (state === 'late' && isEarly)
+        this.#failed.push({ peer: contact, failure: { type: 'timeout' } })
+    }
     this.#targets = candidates
       .filter(({ state }) => state === 'answered' || state === 'unasked')
       .slice(0, 2 * k)

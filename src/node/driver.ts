@@ -16,6 +16,10 @@ export interface DriveHooks {
     sentAt: Instant,
     now: Instant,
   ): void
+  /** The operation has ended; whether the outcome of a request that is under way is worth waiting for all the same. */
+  isWorthKnowing(to: Contact): boolean
+  /** The outcome of such a request. */
+  settledAfterEnd(to: Contact, outcome: RpcOutcome, sentAt: Instant, now: Instant): void
 }
 
 /** How an operation ended. */
@@ -33,8 +37,8 @@ export class Drive<Result> {
   readonly #ports: Ports
   readonly #hooks: DriveHooks
   readonly #ended: (end: DriveEnd<Result>) => void
-  /** What takes back each request under way. Every operation bounds how many it has. */
-  readonly #underWay = new Map<number, Cancel>()
+  /** The requests under way and what takes them back. Every operation bounds how many it has. */
+  readonly #underWay = new Map<number, { readonly to: Contact; readonly cancel: Cancel }>()
   #nextRequest = 0
   #cancelAlarm: Cancel | undefined
   #alarmAt: Instant = Number.POSITIVE_INFINITY
@@ -59,11 +63,16 @@ export class Drive<Result> {
     this.#advance(this.#ports.clock.now())
   }
 
-  /** Gives up: takes back what is under way and ends with `reason`. Harmless after the end. */
+  /** Gives up: takes back what is under way and ends with `reason`. After the end: takes back what was left under way. */
   abort(reason: unknown): void {
-    if (this.#isOver) return
-    this.#release()
-    this.#ended({ type: 'aborted', reason })
+    const wasOver = this.#isOver
+    this.#release(() => false)
+    if (!wasOver) this.#ended({ type: 'aborted', reason })
+  }
+
+  /** Requests under way; after the end, those that were left so. */
+  get underWay(): number {
+    return this.#underWay.size
   }
 
   #advance(now: Instant): void {
@@ -76,7 +85,7 @@ export class Drive<Result> {
         this.#setAlarm(step.until)
         return
       } else {
-        this.#release()
+        this.#release((to) => this.#hooks.isWorthKnowing(to))
         this.#ended({ type: 'done', result: step.result })
         return
       }
@@ -87,15 +96,17 @@ export class Drive<Result> {
     this.#hooks.sent(to, request, now)
     const number = this.#nextRequest++
     const cancel = this.#ports.network.send(to, request, deadline, (outcome) => {
-      this.#underWay.delete(number)
-      this.#settle(to, request, outcome, now)
+      if (this.#underWay.delete(number)) this.#settle(to, request, outcome, now)
     })
-    this.#underWay.set(number, cancel)
+    this.#underWay.set(number, { to, cancel })
   }
 
   #settle(to: Contact, request: RpcRequest, outcome: RpcOutcome, sentAt: Instant): void {
-    if (this.#isOver) return
     const now = this.#ports.clock.now()
+    if (this.#isOver) {
+      this.#hooks.settledAfterEnd(to, outcome, sentAt, now)
+      return
+    }
     this.#hooks.settled(to, request, outcome, sentAt, now)
     if (this.#isOver) return // an observer may have aborted it
     if (outcome.ok) this.#operation.onResponse(to, outcome.response, now, request)
@@ -116,11 +127,14 @@ export class Drive<Result> {
       : undefined
   }
 
-  #release(): void {
+  #release(isLeft: (to: Contact) => boolean): void {
     this.#isOver = true
     this.#cancelAlarm?.()
     this.#cancelAlarm = undefined
-    for (const cancel of this.#underWay.values()) cancel()
-    this.#underWay.clear()
+    for (const [number, { to, cancel }] of this.#underWay) {
+      if (isLeft(to)) continue
+      this.#underWay.delete(number)
+      cancel()
+    }
   }
 }

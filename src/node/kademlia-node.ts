@@ -102,6 +102,7 @@ export class KademliaNode {
     const timing: RequestTiming = {
       timeoutMs: (contact) => rtt.timeoutMs(contact.head),
       slowAfterMs: (contact) => rtt.slowAfterMs(contact.head),
+      giveUpAfterMs: (contact) => rtt.giveUpAfterMs(contact.head),
     }
     const parts = {
       self: () => this.#self,

@@ -59,6 +59,7 @@ export class Membership {
         return
       }
       case 'refused': // it answered, only not as we wished
+        this.#rtt.answered(to.head)
         this.#offer(to, now)
         return
       case 'aborted':
@@ -93,6 +94,10 @@ export class Membership {
       })
       if (!isSent) resolve()
     })
+  }
+
+  isDoubted({ head }: Contact): boolean {
+    return this.#rtt.hasFailed(head)
   }
 
   /** Whether the peer has answered a request a moment ago, and its connection stands, where the network knows of one. */
@@ -146,9 +151,11 @@ export class Membership {
     const cancel = network.send(contact, this.#request, deadline, (outcome) => {
       probes.delete(contact.id)
       const now = clock.now()
+      const isAlive = outcome.ok || outcome.failure.type === 'refused'
       if (outcome.ok) this.#rtt.sample(contact.head, now - sentAt)
+      else if (isAlive) this.#rtt.answered(contact.head)
       else this.#rtt.failed(contact.head)
-      ended(outcome.ok || outcome.failure.type === 'refused', now)
+      ended(isAlive, now)
     })
     probes.set(contact.id, cancel)
     return true

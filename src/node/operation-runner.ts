@@ -11,7 +11,12 @@ import { Drive, type DriveHooks } from './driver.ts'
 export interface RequestHooks {
   answered(from: Contact, rttMs: number, now: Instant): void
   failed(to: Contact, failure: RpcFailure, now: Instant): void
+  /** Whether the last request to the peer failed, so that it matters what becomes of this one. */
+  isDoubted(to: Contact): boolean
 }
+
+/** Operations that have ended with requests under way to doubted peers; a further one takes them back. */
+const LEAVING_MAX = 64
 
 /** How an operation is run. */
 export interface RunOptions<Result> {
@@ -22,6 +27,9 @@ export interface RunOptions<Result> {
   readonly hasFailed?: (result: Result) => boolean
 }
 
+/** A drive at its end, whatever its result was. */
+type Ended = Pick<Drive<unknown>, 'abort'>
+
 /** Runs operations: gives each a number, tells the observers, ends them when the caller or the peer gives up. */
 export class OperationRunner {
   readonly #ports: Ports
@@ -29,6 +37,8 @@ export class OperationRunner {
   readonly #max: number
   /** At most `operationsMax` of callers, and what maintenance runs. Made with the first: most simulated peers are idle. */
   #running: Set<{ readonly kind: OperationKind; abort(reason: unknown): void }> | undefined
+  /** Those that have ended and left requests under way; at most `LEAVING_MAX`. */
+  #leaving: Set<Ended> | undefined
   #nextNumber = 1
   #isClosed = false
 
@@ -71,9 +81,17 @@ export class OperationRunner {
         kind,
         operation,
         ports: this.#ports,
-        hooks: trace.hooks(this.#hooks),
+        hooks: {
+          ...trace.hooks(this.#hooks),
+          isWorthKnowing: (to) => this.#hooks.isDoubted(to),
+          settledAfterEnd: (to, outcome, sentAt, now) => {
+            learn(this.#hooks, to, outcome, sentAt, now)
+            if (drive.underWay === 0) this.#leaving?.delete(drive)
+          },
+        },
         ended: (end) => {
           this.#running?.delete(drive)
+          if (drive.underWay > 0) this.#leave(drive)
           signal?.removeEventListener('abort', onAbort)
           const isFailure = end.type === 'done' && hasFailed?.(end.result) === true
           trace.end(isFailure ? 'failed' : end.type, clock.now() - startedAt)
@@ -103,13 +121,32 @@ export class OperationRunner {
     })
   }
 
+  #leave(drive: Ended): void {
+    this.#leaving ??= new Set()
+    if (this.#leaving.size < LEAVING_MAX) this.#leaving.add(drive)
+    else drive.abort(undefined)
+  }
+
   /** Ends everything under way with `ERR_CLOSED`; nothing can be run after it. */
   close(): void {
     this.#isClosed = true
+    for (const drive of this.#leaving ?? []) drive.abort(undefined)
+    this.#leaving = undefined
     for (const drive of [...(this.#running ?? [])]) {
       drive.abort(new KadmiumError('ERR_CLOSED', `the peer stopped during a ${drive.kind}`))
     }
   }
+}
+
+function learn(
+  hooks: RequestHooks,
+  to: Contact,
+  outcome: RpcOutcome,
+  sentAt: Instant,
+  now: Instant,
+): void {
+  if (outcome.ok) hooks.answered(to, now - sentAt, now)
+  else hooks.failed(to, outcome.failure, now)
 }
 
 /** Turns what happens to one operation into events. */
@@ -139,7 +176,7 @@ class OperationTrace {
     this.#observe({ type: 'operation-end', ...head, result, durationMs, requests: this.#requests })
   }
 
-  hooks(peer: RequestHooks): DriveHooks {
+  hooks(peer: RequestHooks): Pick<DriveHooks, 'sent' | 'settled'> {
     return {
       sent: (to, request, now) => {
         this.#requests += 1
@@ -147,8 +184,7 @@ class OperationTrace {
         this.#observe({ type: 'request-sent', ...this.#head(now), to, request: request.type })
       },
       settled: (to, request, outcome, sentAt, now) => {
-        if (outcome.ok) peer.answered(to, now - sentAt, now)
-        else peer.failed(to, outcome.failure, now)
+        learn(peer, to, outcome, sentAt, now)
         if (this.#isHeard) this.#settled(to, request, outcome, sentAt, now)
       },
     }

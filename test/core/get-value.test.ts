@@ -44,7 +44,7 @@ function get(init: Partial<GetValueInit> = {}): GetValue {
       alpha: 3,
       widenTo: 8,
       answersWanted: 8,
-      timing: { timeoutMs: () => 1_000, slowAfterMs: () => 100 },
+      timing: { timeoutMs: () => 1_000, slowAfterMs: () => 100, giveUpAfterMs: () => Infinity },
       deadline: 10_000,
     },
     ...init,

@@ -20,7 +20,7 @@ function lookupInit(seeds: readonly Contact[], choice: number): LookupInit {
     alpha: 2,
     widenTo: 4,
     answersWanted: 4,
-    timing: { timeoutMs: () => 1_000, slowAfterMs: () => 100 },
+    timing: { timeoutMs: () => 1_000, slowAfterMs: () => 100, giveUpAfterMs: () => Infinity },
     deadline: 60_000,
     holders: { isNear: (key) => (key[0] as number) <= 4, choice },
   }

@@ -14,7 +14,7 @@ import {
 import { randomContact, seededRandom, tinyContact } from '../support/tiny.ts'
 
 const TARGET = 0b0000_0011
-const timing = { timeoutMs: () => 1_000, slowAfterMs: () => 100 }
+const timing = { timeoutMs: () => 1_000, slowAfterMs: () => 100, giveUpAfterMs: () => Infinity }
 
 function lookupInit(init: Partial<LookupInit> & Pick<LookupInit, 'seeds'>): LookupInit {
   const target = init.target ?? Uint8Array.of(TARGET)
@@ -216,6 +216,55 @@ describe('Lookup', () => {
     expect(run.sent.map(({ at }) => at)).toEqual([0, 100, 110, 120])
     expect(run.endedAt).toBe(1_000)
     expect(bits(run.result.closest)).toEqual(['00000010', '00000001', '00000111'])
+  })
+
+  describe('among peers whose last request failed', () => {
+    const peers = withBits(0b0000_0010, 0b0000_0001, 0b0000_0000, 0b0000_0111, 0b0001_0000)
+    const [doubted, second, third, fourth] = peers
+    const doubting = {
+      ...timing,
+      giveUpAfterMs: (peer: Contact) => (peer === doubted ? 300 : Infinity),
+    }
+    const silentBut = (afterMs?: number): Map<string, Script> => {
+      const network = honestNetwork(peers, () => peers)
+      const late = afterMs === undefined ? () => undefined : delayed(honest(peers), afterMs)
+      return network.set('02', late)
+    }
+
+    it('waits as long as an answer over a new connection takes, not until the timeout', () => {
+      const run = runScripted(
+        new Lookup(lookupInit({ seeds: peers, timing: doubting })),
+        silentBut(),
+      )
+      expect(run.endedAt).toBe(300)
+      expect(run.result).toMatchObject({ closest: [second, third, fourth], complete: true })
+    })
+
+    it('takes their answer when it comes by then', () => {
+      const init = lookupInit({ seeds: peers, timing: doubting })
+      const run = runScripted(new Lookup(init), silentBut(290))
+      expect(run.result).toMatchObject({ closest: [doubted, second, third], complete: true })
+    })
+
+    it('takes it later as well while others are waited for', () => {
+      const network = silentBut(400).set('01', delayed(honest(peers), 500))
+      const run = runScripted(new Lookup(lookupInit({ seeds: peers, timing: doubting })), network)
+      expect(run.endedAt).toBe(500)
+      expect(run.result.closest).toEqual([doubted, second, third])
+    })
+
+    it('waits for their timeout while nobody answers: the fault may be the own link', () => {
+      const init = lookupInit({
+        seeds: peers.slice(0, 2),
+        timing: { ...timing, giveUpAfterMs: () => 300 },
+      })
+      const run = runScripted(
+        new Lookup(init),
+        new Map([['02', delayed(honest(peers.slice(0, 2)), 700)]]),
+      )
+      expect(run.result.closest).toEqual([doubted])
+      expect(run.endedAt).toBe(700) // the other one is given up then
+    })
   })
 
   it('takes the answer of a slow peer that comes in time', () => {

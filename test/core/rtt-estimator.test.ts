@@ -46,6 +46,21 @@ describe('RttEstimator', () => {
     expect(rtt.timeoutMs(FAR)).toBe(10_000)
   })
 
+  it('gives up a peer that failed when a new connection would have brought its answer, and no other', () => {
+    const rtt = make()
+    rtt.failed(A)
+    expect([rtt.hasFailed(A), rtt.giveUpAfterMs(A)]).toEqual([true, rtt.timeoutMs(A)]) // no round trip is known
+    for (let i = 0; i < 200; i++) rtt.sample(KNOWN, 100)
+    expect([rtt.hasFailed(KNOWN), rtt.giveUpAfterMs(KNOWN)]).toEqual([false, Infinity])
+    expect([rtt.hasFailed(STRANGER), rtt.giveUpAfterMs(STRANGER)]).toEqual([false, Infinity])
+    expect(rtt.giveUpAfterMs(A)).toBeCloseTo(4 * 120, 0)
+    for (let i = 0; i < 9; i++) rtt.failed(KNOWN)
+    expect(rtt.giveUpAfterMs(KNOWN)).toBeCloseTo(4 * 120, 0) // whatever its timeout has grown to
+    rtt.answered(KNOWN)
+    expect([rtt.hasFailed(KNOWN), rtt.giveUpAfterMs(KNOWN)]).toEqual([false, Infinity])
+    expect(rtt.timeoutMs(KNOWN)).toBe(250)
+  })
+
   it('doubles the timeout with each failure and forgets that with the next answer', () => {
     const rtt = make()
     rtt.sample(A, 200)
@@ -132,6 +147,7 @@ describe('RttEstimator', () => {
           expect(rtt.timeoutMs(head)).toBeLessThanOrEqual(10_000)
           expect(rtt.slowAfterMs(head)).toBeLessThanOrEqual(rtt.timeoutMs(head))
           expect(rtt.slowAfterMs(head)).toBeGreaterThanOrEqual(20)
+          expect(rtt.giveUpAfterMs(head)).toBeGreaterThanOrEqual(rtt.slowAfterMs(head))
         }
       }),
     )

@@ -46,6 +46,7 @@ function put(
     selfKey?: Uint8Array
     seeds?: readonly Contact[]
     early?: EarlyRequest
+    doubted?: Contact
   } = {},
 ): StoreAtClosest {
   return new StoreAtClosest({
@@ -62,7 +63,11 @@ function put(
       alpha: 3,
       widenTo: 8,
       answersWanted: 8,
-      timing: { timeoutMs: () => 1_000, slowAfterMs: () => 100 },
+      timing: {
+        timeoutMs: () => 1_000,
+        slowAfterMs: () => 100,
+        giveUpAfterMs: (peer) => (peer === init.doubted ? 150 : Infinity),
+      },
       deadline: 10_000,
       early: init.early,
     },
@@ -207,7 +212,7 @@ describe('StoreAtClosest', () => {
         alpha: 3,
         widenTo: 8,
         answersWanted: 8,
-        timing: { timeoutMs: () => 50_000, slowAfterMs: () => 100 },
+        timing: { timeoutMs: () => 50_000, slowAfterMs: () => 100, giveUpAfterMs: () => Infinity },
         deadline: 2_000,
       },
     })
@@ -308,6 +313,19 @@ describe('StoreAtClosest', () => {
         new Set(peers.slice(0, 10).filter((peer) => peer !== full && peer !== silent)),
       )
       expect(new Set(run.result.failed.map(({ peer }) => peer))).toEqual(new Set([full, silent]))
+    })
+
+    it('does not wait for the timeout of a holder that failed before, and says that it failed', () => {
+      const silent = peers[3] as Contact
+      const scripts = network()
+      scripts.set(toHex(silent.key), () => undefined)
+      const seeds = peers.slice(0, 12)
+      const run = runScripted(put({ seeds, early: earlyUpTo(8), doubted: silent }), scripts)
+      expect(run.endedAt).toBeLessThan(200)
+      expect(new Set(run.result.stored)).toEqual(
+        new Set(peers.slice(0, 9).filter((peer) => peer !== silent)),
+      )
+      expect(run.result.failed).toEqual([{ peer: silent, failure: { type: 'timeout' } }])
     })
   })
 })

@@ -43,7 +43,10 @@ function send(to: Contact): Step<string> {
   return { type: 'send', to, request: REQUEST, deadline: 1_000 }
 }
 
-function setUp(steps: Step<string>[]): {
+function setUp(
+  steps: Step<string>[],
+  worthKnowing: readonly Contact[] = [],
+): {
   clock: VirtualClock
   operation: Scripted
   drive: Drive<string>
@@ -78,6 +81,9 @@ function setUp(steps: Step<string>[]): {
       sent: (to) => order.push(`sent ${to.id}`),
       settled: (to, _request, outcome, sentAt, now) =>
         order.push(`settled ${to.id} ${outcome.ok} after ${now - sentAt}`),
+      isWorthKnowing: (to) => worthKnowing.includes(to),
+      settledAfterEnd: (to, outcome, sentAt, now) =>
+        order.push(`settled ${to.id} ${outcome.ok} after ${now - sentAt}, after the end`),
     },
     ended: (end) => ends.push(end),
   })
@@ -147,6 +153,34 @@ describe('Drive', () => {
     settle(a, PONG)
     expect(cancelled).toEqual([b])
     expect(clock.alarms).toBe(0)
+  })
+
+  it('leaves under way what is worth knowing, tells of it, and takes it back when told to', async () => {
+    const steps = (): Step<string>[] => [
+      send(a),
+      send(b),
+      { type: 'wait', until: 500 },
+      { type: 'done', result: 'enough' },
+    ]
+    const { clock, drive, operation, cancelled, settle, ends, order } = setUp(steps(), [b])
+    drive.start()
+    settle(a, PONG)
+    expect([ends, cancelled, drive.underWay]).toEqual([[{ type: 'done', result: 'enough' }], [], 1])
+    await clock.pass(30)
+    settle(b, PONG)
+    expect(order.at(-1)).toBe('settled peer-00000010 true after 30, after the end')
+    expect(operation.heard).not.toContain('response of peer-00000010')
+    expect(drive.underWay).toBe(0)
+
+    const other = setUp(steps(), [b])
+    other.drive.start()
+    other.settle(a, PONG)
+    other.drive.abort('the peer stops')
+    expect([other.cancelled, other.ends, other.drive.underWay]).toEqual([
+      [b],
+      [{ type: 'done', result: 'enough' }],
+      0,
+    ])
   })
 
   it('ends with the reason when it is aborted, and hears nothing afterwards', () => {

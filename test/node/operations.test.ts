@@ -64,6 +64,52 @@ describe('operations of a peer', () => {
     expect(closest.filter(({ id }) => !network.peers.has(id))).toEqual([])
   })
 
+  describe('a peer that does not answer', () => {
+    const meet = async () => {
+      const network = new VirtualNetwork()
+      const peers = await network.spawnMany(12, { k: 20 })
+      const { node } = at(peers, 5)
+      const find = async (): Promise<number> => {
+        return (await network.clock.until(node.findNode(name, { askAll: true }))).durationMs
+      }
+      expect(await find()).toBe(2 * network.latencyMs)
+      const [nearest = ''] = trueClosest(network, name, 2)
+        .map(({ id }) => id)
+        .filter((id) => id !== node.self.id)
+      network.silence(nearest)
+      const failuresOf = (): number => {
+        const contacts = [...node.table.buckets()].flatMap((bucket) => bucket.contacts)
+        return contacts.find(({ contact }) => contact.id === nearest)?.failures ?? -1
+      }
+      return { network, node, find, failuresOf }
+    }
+
+    it('holds up the first lookup that meets it, and hardly those that follow', async () => {
+      const { find } = await meet()
+      expect(await find()).toBe(1_000)
+      expect(await find()).toBeLessThan(200)
+      expect(await find()).toBeLessThan(200)
+    })
+
+    it('fails in the table too, when its time is over, though no lookup waited for it', async () => {
+      const { network, find, failuresOf } = await meet()
+      await find()
+      await find()
+      expect(failuresOf()).toBe(1)
+      await network.clock.pass(2_000)
+      expect(failuresOf()).toBe(2)
+    })
+
+    it('is asked no longer when the peer stops', async () => {
+      const { network, node, find } = await meet()
+      await find()
+      await find()
+      await network.clock.until(node.stop())
+      for (const peer of network.peers.values()) await network.clock.until(peer.node.stop())
+      expect(network.clock.alarms).toBe(0)
+    })
+  })
+
   describe('findNode among peers that all know one another', () => {
     const roundTripsOf = async (options: Partial<NodeOptions>, given: FindNodeOptions = {}) => {
       const network = new VirtualNetwork()
@@ -94,16 +140,12 @@ describe('operations of a peer', () => {
         const { requests, closest } = await network.clock.until(node.findNode(name, given))
         return [requests, closest.map(({ id }) => id)]
       }
-      const pass = (ms: number): Promise<void> =>
-        network.clock.until(
-          new Promise((resolve) => network.clock.setAlarm(network.clock.now() + ms, resolve)),
-        )
-      await pass(2_000)
+      await network.clock.pass(2_000)
       const [all, closest] = await find()
       expect(all).toBe(20)
       expect(await find()).toEqual([node.options.alpha, closest])
       expect(await find({ askAll: true })).toEqual([20, closest])
-      await pass(2_000)
+      await network.clock.pass(2_000)
       expect(await find()).toEqual([20, closest])
       // Who has failed since, or is no longer connected, has to answer again.
       const [nearest = '', next = '', farther = ''] = closest.filter((id) => id !== node.self.id)

@@ -32,7 +32,7 @@ function lookup(init: Partial<LookupInit> & Pick<LookupInit, 'seeds'>): Lookup {
     alpha: 3,
     widenTo: K,
     answersWanted: K,
-    timing: { timeoutMs: () => 1_000, slowAfterMs: () => 1_000 },
+    timing: { timeoutMs: () => 1_000, slowAfterMs: () => 1_000, giveUpAfterMs: () => Infinity },
     deadline: 60_000,
     ...init,
   })
@@ -136,7 +136,7 @@ describe('2.3 Node lookup', () => {
   })
 
   it('takes who is late back in when he answers after all, and whom he names (mistake 19)', () => {
-    const timing = { timeoutMs: () => 1_000, slowAfterMs: () => 50 }
+    const timing = { timeoutMs: () => 1_000, slowAfterMs: () => 50, giveUpAfterMs: () => Infinity }
     const others = at8(0x10, 0x11, 0x12)
     const scripts = honestNetwork(others, () => others)
     for (const key of ['10', '11', '12']) {
@@ -156,6 +156,7 @@ describe('2.3 Node lookup', () => {
     const timing = {
       timeoutMs: () => 1_000,
       slowAfterMs: ({ key }: Contact) => (key[0] === 1 ? 20 : 1_000),
+      giveUpAfterMs: () => Infinity,
     }
     const run = runScripted(lookup({ seeds: peers, alpha: 1, widenTo: 1, timing }), scripts)
     expect(run.sent.at(-1)?.at).toBeLessThan(100)

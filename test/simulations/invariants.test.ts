@@ -6,14 +6,16 @@ import type { Simulator } from '../../simulations/engine/simulator.ts'
 import { checkInvariants, checkStandstill } from '../../simulations/invariants.ts'
 import { checkLiveness } from '../../simulations/liveness.ts'
 import { checkQuiescence } from '../../simulations/quiescence.ts'
+import { Referee } from '../../simulations/referee.ts'
 import { makeSimulator, optionsOf, runScenario } from '../../simulations/run.ts'
 import { markTraffic } from '../../simulations/traffic.ts'
 import type { Key } from '../../src/core/key.ts'
-import { FAILURES_STALE } from '../../src/core/limits.ts'
+import { ANSWER_RECENT_MS, FAILURES_STALE } from '../../src/core/limits.ts'
 import { RangeTouches } from '../../src/core/range-touches.ts'
 import { RecentAnswers } from '../../src/core/recent-answers.ts'
 import { RecordStore } from '../../src/core/record-store.ts'
 import { RoutingTable } from '../../src/core/routing-table.ts'
+import { RttEstimator } from '../../src/core/rtt-estimator.ts'
 import { KademliaNode } from '../../src/node/kademlia-node.ts'
 import { Lookups } from '../../src/node/lookups.ts'
 import { Maintenance, RefreshDuty } from '../../src/node/maintenance.ts'
@@ -105,7 +107,11 @@ const BROKEN: readonly (readonly [invariant: string, rule: string, breakIt: () =
     () => {
       vi.spyOn(Lookups.prototype, 'prepare').mockImplementation(function (this: Lookups, ...args) {
         const init = prepare.apply(this, args)
-        const never = { timeoutMs: () => 600_000, slowAfterMs: () => 600_000 }
+        const never = {
+          timeoutMs: () => 600_000,
+          slowAfterMs: () => 600_000,
+          giveUpAfterMs: () => Infinity,
+        }
         return { ...init, timing: never, deadline: Infinity }
       })
     },
@@ -122,21 +128,9 @@ const BROKEN: readonly (readonly [invariant: string, rule: string, breakIt: () =
   ],
   [
     'I6',
-    'a lookup takes for recent what was answered at any time',
+    'a lookup gives up whoever is slow',
     () => {
-      const ever = new WeakMap<RecentAnswers, Set<string>>()
-      vi.spyOn(RecentAnswers.prototype, 'answered').mockImplementation(function (
-        this: RecentAnswers,
-        id,
-      ) {
-        ever.set(this, (ever.get(this) ?? new Set()).add(id))
-      })
-      vi.spyOn(RecentAnswers.prototype, 'has').mockImplementation(function (
-        this: RecentAnswers,
-        id,
-      ) {
-        return ever.get(this)?.has(id) === true
-      })
+      vi.spyOn(RttEstimator.prototype, 'giveUpAfterMs').mockImplementation(() => 0)
     },
   ],
   [
@@ -188,6 +182,20 @@ describe('an invariant notices when a rule is broken', () => {
     const broken = await soak(3)
     expect(broken).toContain(`invariant ${invariant} is broken`)
     expect(broken).toMatch(/to see it again: kad simulate soak --seed \d+ --runs 1/)
+  })
+
+  it('I6: a lookup spares those that answered long ago', async () => {
+    const sim = warm(60)
+    const referee = new Referee(sim)
+    const node = sim.oracle.peers[0]?.node
+    if (node === undefined) throw new Error('nobody is up')
+    const { idBytes } = node.self
+    for (let i = 0; i < 2; i++) await sim.until(node.findNode(idBytes))
+    expect(() => referee.check()).not.toThrow()
+    await sim.run(2 * ANSWER_RECENT_MS)
+    vi.spyOn(RecentAnswers.prototype, 'has').mockImplementation(() => true)
+    await sim.until(node.findNode(idBytes))
+    expect(() => referee.check()).toThrow(/invariant I6 is broken/)
   })
 
   it.each([
