@@ -130,6 +130,16 @@ export function toHex(bytes: Uint8Array): string {
   return text
 }
 
+/** Whether these bytes are the lower-case hexadecimal text of `bytes`. */
+export function isHexOf(text: Uint8Array, bytes: Uint8Array): boolean {
+  if (text.length !== bytes.length * 2) return false
+  for (let i = 0; i < bytes.length; i++) {
+    const [high, low] = HEX_OF_BYTE[bytes[i] as number] as readonly [number, number]
+    if (text[2 * i] !== high || text[2 * i + 1] !== low) return false
+  }
+  return true
+}
+
 /** In one piece: a string that is put together of bytes is a list of its parts, 32 bytes of memory for each of them. */
 function hexOf(bytes: Uint8Array): string {
   const codes = new Uint8Array(bytes.length * 2)

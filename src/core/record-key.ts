@@ -137,15 +137,20 @@ export function parseMutablePath(path: Uint8Array): { owner: string; name: strin
 
 function isSha256Path(path: Uint8Array): boolean {
   if (path.length !== SHA256_BYTES * 2) return false
-  return path.every((byte) => (byte >= 0x30 && byte <= 0x39) || (byte >= 0x61 && byte <= 0x66))
+  for (const byte of path) {
+    if (!((byte >= 0x30 && byte <= 0x39) || (byte >= 0x61 && byte <= 0x66))) return false
+  }
+  return true
 }
+
+/** One for all: to make a decoder takes longer than to use it. Without `ignoreBOM` a byte order mark would vanish, and two keys read the same. */
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** UTF-8 text without control characters: it goes to terminals and logs. */
 function decodeText(bytes: Uint8Array): string | undefined {
   for (const byte of bytes) if (byte < 0x20 || byte === 0x7f) return undefined
   try {
-    // Without `ignoreBOM` a byte order mark would vanish, and two keys would read the same.
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+    return UTF8.decode(bytes)
   } catch {
     return undefined
   }

@@ -1,6 +1,6 @@
 import { MalformedFieldsError } from './canonical-fields.ts'
 import { hybridSkew } from './hybrid-clock.ts'
-import { bytesEqual, compareKeys as compareBytes, toHex } from './key.ts'
+import { bytesEqual, compareKeys as compareBytes, isHexOf } from './key.ts'
 import { CLOCK_SKEW_MAX_MS, RECORD_KEY_BYTES_MAX } from './limits.ts'
 import type { Envelopes, Hash, UnixMs } from './ports.ts'
 import {
@@ -118,8 +118,9 @@ export function sha256Validator(hash: Hash): Validator {
       const parsed = parseRecordKey(key)
       const fault = parsed === undefined ? 'the key is malformed' : recordKeyFault(parsed)
       if (parsed === undefined || fault !== undefined) return invalid(fault ?? '')
-      const digest = new TextDecoder().decode(parsed.path)
-      if (toHex(hash(value)) !== digest) return invalid('the value has another digest than its key')
+      if (!isHexOf(parsed.path, hash(value))) {
+        return invalid('the value has another digest than its key')
+      }
       return { valid: true, expiresAt: undefined, version: 0, writer: undefined, deleted: false }
     },
     // Two values of one digest are equal; the order by bytes is for completeness.

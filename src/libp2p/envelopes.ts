@@ -122,13 +122,11 @@ function decodeEnvelope(envelope: Uint8Array): EnvelopeFields {
   return fields
 }
 
+const DOMAIN: Uint8Array = new TextEncoder().encode(ENVELOPE_DOMAIN)
+
 /** What is signed: domain, payload type and payload, each behind its length (RFC 0002, "Signature Production"). */
 function signedBytes(payloadType: Uint8Array, payload: Uint8Array): Uint8Array {
-  const parts: readonly Uint8Array[] = [
-    new TextEncoder().encode(ENVELOPE_DOMAIN),
-    payloadType,
-    payload,
-  ]
+  const parts: readonly Uint8Array[] = [DOMAIN, payloadType, payload]
   return Buffer.concat(parts.flatMap((part) => [lengthPrefix(part.length), part]))
 }
 

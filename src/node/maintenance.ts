@@ -24,9 +24,11 @@ const PAUSE_MIN_MS = 1_000
 export class Maintenance {
   readonly #duties: readonly Duty[]
   readonly #clock: { now(): Instant; setAlarm(at: Instant, fire: () => void): () => void }
-  /** Made with the first duty that runs, both: most simulated peers are idle. */
-  #running: Set<Duty> | undefined
-  #earliest: Map<Duty, Instant> | undefined
+  /**
+   * Until when each duty may not run, by its index; `Infinity` while it runs. Made with the first that runs: most simulated
+   * peers are idle.
+   */
+  #earliest: Instant[] | undefined
   #cancel: (() => void) | undefined
   #alarmAt: Instant = Number.POSITIVE_INFINITY
   #isStarted = false
@@ -56,10 +58,7 @@ export class Maintenance {
     if (!this.#isStarted) return
     const now = this.#clock.now()
     let earliest = Number.POSITIVE_INFINITY
-    for (const duty of this.#duties) {
-      if (this.#running?.has(duty) === true) continue
-      earliest = Math.min(earliest, this.#dueAt(duty, now))
-    }
+    for (let i = 0; i < this.#duties.length; i++) earliest = Math.min(earliest, this.#dueAt(i, now))
     this.#arm(earliest, now)
   }
 
@@ -73,31 +72,31 @@ export class Maintenance {
     }
   }
 
-  #dueAt(duty: Duty, now: Instant): Instant {
-    return Math.max(duty.nextDueAt(now), this.#earliest?.get(duty) ?? 0)
+  #dueAt(index: number, now: Instant): Instant {
+    const duty = this.#duties[index] as Duty // callers pass an index below the length
+    const dueAt = duty.nextDueAt(now)
+    return this.#earliest === undefined ? dueAt : Math.max(dueAt, this.#earliest[index] ?? 0)
   }
 
   #fire(): void {
     this.#cancel = undefined
     this.#alarmAt = Number.POSITIVE_INFINITY
     const now = this.#clock.now()
-    this.#running ??= new Set()
-    this.#earliest ??= new Map()
-    const [running, earliest] = [this.#running, this.#earliest]
-    const due: Duty[] = []
+    this.#earliest ??= this.#duties.map(() => 0)
+    const earliest = this.#earliest
+    const due: number[] = []
     let next = Number.POSITIVE_INFINITY
-    for (const duty of this.#duties) {
-      if (running.has(duty)) continue
-      const dueAt = this.#dueAt(duty, now)
-      if (dueAt <= now) due.push(duty)
+    for (let i = 0; i < this.#duties.length; i++) {
+      const dueAt = this.#dueAt(i, now)
+      if (dueAt <= now) due.push(i)
       else next = Math.min(next, dueAt)
     }
-    for (const duty of due) running.add(duty)
+    for (const i of due) earliest[i] = Number.POSITIVE_INFINITY
     this.#arm(next, now) // before they run: what they change may rearm
-    for (const duty of due) {
+    for (const i of due) {
+      const duty = this.#duties[i] as Duty // it was due
       void duty.run(now).then(() => {
-        running.delete(duty)
-        earliest.set(duty, this.#clock.now() + PAUSE_MIN_MS)
+        earliest[i] = this.#clock.now() + PAUSE_MIN_MS
         this.rearm()
       })
     }

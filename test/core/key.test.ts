@@ -8,6 +8,7 @@ import {
   compareDistance,
   compareKeys,
   distanceFraction,
+  isHexOf,
   KEY_BITS,
   KEY_BYTES,
   type Key,
@@ -188,6 +189,21 @@ describe('helpers on keys', () => {
   it('bitAt reads from the most significant bit', () => {
     const bits = Array.from({ length: 16 }, (_, i) => bitAt(Uint8Array.of(0b1000_0001, 0x0f), i))
     expect(bits.join('')).toBe('1000000100001111')
+  })
+
+  it('isHexOf knows that text, and no other', () => {
+    const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 40 }), fc.nat(), (bytes, at) => {
+        const text = bytesOf(Buffer.from(bytes).toString('hex'))
+        expect(isHexOf(text, bytes)).toBe(true)
+        expect(isHexOf(Uint8Array.of(...text, 0x30), bytes)).toBe(false)
+        const index = at % Math.max(1, text.length)
+        const changed = text.map((byte, i) => (i === index ? byte ^ 1 : byte))
+        expect(isHexOf(changed, bytes)).toBe(text.length === 0)
+      }),
+    )
+    expect(isHexOf(bytesOf('AB'), Uint8Array.of(0xab))).toBe(false)
   })
 
   it('toHex writes two digits for each byte', () => {
