@@ -1,7 +1,7 @@
 import type { Contact } from '../src/core/contact.ts'
 import type { DhtEvent, OperationKind } from '../src/core/events.ts'
 import { bytesEqual, compareDistance, type Key, toHex } from '../src/core/key.ts'
-import { ANSWER_RECENT_MS, FAILURES_STALE } from '../src/core/limits.ts'
+import { ANSWER_RECENT_MS, FAILURES_STALE, GIVE_UP_MIN_MS } from '../src/core/limits.ts'
 import type { RpcOutcome } from '../src/core/message.ts'
 import { SAMPLE_PEERS_MIN } from '../src/core/network-size.ts'
 import type { NodeOptions } from '../src/core/options.ts'
@@ -13,7 +13,7 @@ import { InvariantError } from './invariants.ts'
 /** No request counts as slow before, whatever its peer's usual is (`RttEstimator`); a peer's clock may be somewhat fast. ms. */
 const NEVER_SLOW_MS = 19
 
-/** How much later than its time an operation may be told to have ended: clocks of peers run at their own rates. ms. */
+/** How far times may be off: clocks of peers run at their own rates. ms. */
 const LATE_MS = 1
 
 /** Operations that are a lookup and nothing else: when they are done, the k closest have answered. */
@@ -91,7 +91,7 @@ class PeerWatch implements Observer {
   #lookups = new Map<number, LookupWatch>()
   /** Failed requests in a row, of whatever operation or probe. */
   #failures = new Map<string, number>()
-  /** When each peer last answered a request of an operation, least recently first; only what may still be of concern. */
+  /** When each peer last answered a request, least recently first; only what may still be of concern. */
   #answeredAt = new Map<string, number>()
   /** Of the values held that have versions, by key. */
   #versions = new Map<string, number>()
@@ -104,6 +104,7 @@ class PeerWatch implements Observer {
 
   /** Before the peer itself hears of it: so its own verdict on a contact comes after. */
   outcome(to: Contact, outcome: RpcOutcome): void {
+    if (outcome.ok) this.#remember(to.id, this.#peer.now())
     if (outcome.ok || outcome.failure.type === 'refused') this.#failures.delete(to.id)
     else this.#failures.set(to.id, (this.#failures.get(to.id) ?? 0) + 1)
   }
@@ -209,7 +210,6 @@ class PeerWatch implements Observer {
     if (closer.some(({ id }) => id === this.#peer.contact.id)) {
       this.#break('I4', `was told of itself by ${from.id}`)
     }
-    this.#remember(from.id, event.at)
     const lookup = this.#lookups.get(event.operation)
     if (lookup === undefined) return
     lookup.sentAt.delete(from.id)
@@ -228,7 +228,6 @@ class PeerWatch implements Observer {
 
   #failed({ operation, from }: Extract<DhtEvent, { type: 'request-failed' }>): void {
     const lookup = this.#lookups.get(operation)
-    this.#answeredAt.delete(from.id)
     lookup?.sentAt.delete(from.id)
     lookup?.failed.add(from.id)
   }
@@ -257,6 +256,7 @@ class PeerWatch implements Observer {
     }
   }
 
+  /** An upper bound: a lookup may have counted on an answer before a later request failed, or the connection was closed. */
   #isSpared({ kind, answered, startedAt }: LookupWatch, id: string): boolean {
     const answeredAt = this.#answeredAt.get(id) ?? Number.NEGATIVE_INFINITY
     const isRecent = answeredAt >= startedAt - ANSWER_RECENT_MS
@@ -275,7 +275,7 @@ class PeerWatch implements Observer {
 }
 
 function wasGivenUp({ answered, doubted, sentAt }: LookupWatch, id: string, at: number): boolean {
-  const isLate = at - (sentAt.get(id) ?? at) >= NEVER_SLOW_MS
+  const isLate = at - (sentAt.get(id) ?? at) >= GIVE_UP_MIN_MS - LATE_MS
   return answered.size > 0 && doubted.has(id) && isLate
 }
 

@@ -36,6 +36,8 @@ export type Admission =
 /** What a failed request to a contact meant for its place. */
 export type Demotion =
   | { readonly type: 'unknown' }
+  /** The request was under way already when its last failure was counted. */
+  | { readonly type: 'counted' }
   | { readonly type: 'kept' }
   /** It is stale: told to others only when nobody better is known, and replaced as soon as there is a newcomer. */
   | { readonly type: 'flagged' }

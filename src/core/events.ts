@@ -20,7 +20,7 @@ export type OperationKind =
 
 /**
  * Everything worth telling, as one union. Metrics, logs, traces and the command line are observers of it; `at` is the
- * peer's monotonic clock in milliseconds.
+ * peer's monotonic clock in milliseconds. Of a request that is under way when its operation ends nothing more is told.
  */
 export type DhtEvent =
   | {

@@ -162,14 +162,16 @@ export class KBucket {
     }
   }
 
-  /** A request to the contact failed. */
-  failed(index: number, now: Instant): void {
+  /** A request to the contact, sent at `sentAt`, failed; returns whether that counts. */
+  failed(index: number, now: Instant, sentAt: Instant = now): boolean {
+    const failures = this.failures(index) + 1
+    if (failures > 1 && sentAt < this.failedAt(index)) return false
     this.#failures ??= new Array<number>(this.size).fill(0)
     this.#failedAt ??= new Array<Instant>(this.size).fill(-Infinity)
-    const failures = this.failures(index) + 1
     this.#failures[index] = failures
     this.#failedAt[index] = now
     if (failures === FAILURES_STALE) this.#stale++
+    return true
   }
 
   /** The contacts that failed and whose back-off is over. */

@@ -38,7 +38,8 @@ export const FAILURES_STALE = 5
 
 /**
  * Failed requests in a row after which a contact is forgotten even if nobody takes its place, as long as any other contact
- * answers. With the back-off below that is after some 70 minutes: whoever only starts again is remembered.
+ * answers. With the back-off below that is after some 70 minutes: whoever only starts again is remembered. Lookups that
+ * go on asking it make that less.
  */
 export const FAILURES_GONE = 10
 
@@ -47,6 +48,12 @@ export const BACKOFF_FIRST_MS = 10_000
 
 /** Longest such pause. ms. */
 export const BACKOFF_MAX_MS: number = 30 * 60_000
+
+/**
+ * A lookup gives nobody up earlier. ms. One pause of a process may be as long, which the round trips of a local network do not
+ * tell. Source: the least retransmission timeout of Linux (TCP_RTO_MIN).
+ */
+export const GIVE_UP_MIN_MS = 200
 
 /** Contacts of one IP group (IPv4 /16, IPv6 /32) in a bucket. Source: go-libp2p-kad-dht, IPFS Kademlia specification. */
 export const IP_GROUP_PER_BUCKET_MAX = 2
@@ -65,8 +72,9 @@ export const RTT_PEERS_MAX = 1024
 export const EARLY_RANK_PER_K = 1.5
 
 /**
- * Who answered us so lately need not be asked again whether it lives: no longer than the answers of one lookup may lie apart,
- * with a round trip or two over half the world and a peer that is late. ms.
+ * Who answered us so lately need not be asked again whether it lives. ms. The answers of one lookup may lie as far apart, with
+ * two round trips over half the world and a peer that is slow: so no result is older than that of a lookup that asks. Half of
+ * it is certain, beyond it may be forgotten (recent-answers.ts).
  */
 export const ANSWER_RECENT_MS = 1_000
 

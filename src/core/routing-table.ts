@@ -148,15 +148,15 @@ export class RoutingTable {
     return bucket.at(place.index)
   }
 
-  /** A request to this contact failed. */
-  failed(id: string, key: Key, now: Instant): Demotion {
+  /** A request to this contact, sent at `sentAt`, failed. Those that were under way together count as one. */
+  failed(id: string, key: Key, now: Instant, sentAt: Instant = now): Demotion {
     const bucket = this.#bucketOf(key)
     const index = bucket?.indexOf(key) ?? -1
     if (bucket === undefined || index < 0 || bucket.at(index).id !== id) {
       bucket?.removeReplacement(key)
       return { type: 'unknown' }
     }
-    bucket.failed(index, now)
+    if (!bucket.failed(index, now, sentAt)) return { type: 'counted' }
     this.#retryAt = undefined
     if (!bucket.isStale(index)) return { type: 'kept' }
     const stale = bucket.at(index)

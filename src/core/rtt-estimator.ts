@@ -1,5 +1,5 @@
 import { type Estimate, EstimateTable, UNMEASURED } from './estimate-table.ts'
-import { RTT_PEERS_MAX } from './limits.ts'
+import { GIVE_UP_MIN_MS, RTT_PEERS_MAX } from './limits.ts'
 import type { NodeOptions } from './options.ts'
 
 /** What an estimator is made of. */
@@ -86,7 +86,7 @@ export class RttEstimator {
 
   /**
    * After how long a lookup no longer waits for this peer, in milliseconds: `Infinity` if its last request was answered; else
-   * when it should have answered on a connection of its own. Its timeout, which doubles, would hold up all who meet it.
+   * when it should have answered over a new connection. Its timeout, which doubles, would hold up all who meet it.
    */
   giveUpAfterMs(head: number): number {
     const peer = this.#find(head)
@@ -94,18 +94,16 @@ export class RttEstimator {
     const known = peer.meanMs === UNMEASURED ? this.#overall : peer
     const timeoutMs = this.#timeoutMs(peer)
     if (known.meanMs === UNMEASURED) return timeoutMs
-    return Math.min(upperBoundMs(known, SLOW_DEVIATIONS) * FIRST_REQUEST_ROUND_TRIPS, timeoutMs)
+    const answerMs = upperBoundMs(known, SLOW_DEVIATIONS) * FIRST_REQUEST_ROUND_TRIPS
+    return Math.min(timeoutMs, Math.max(GIVE_UP_MIN_MS, answerMs))
   }
 
   #timeoutMs(peer: Estimate): number {
     const { requestTimeoutMs, requestTimeoutMinMs, requestTimeoutMaxMs } = this.#options
     const backOff = 2 ** peer.failures
     if (peer.meanMs !== UNMEASURED) {
-      return clamp(
-        upperBoundMs(peer, TIMEOUT_DEVIATIONS) * backOff,
-        requestTimeoutMinMs,
-        requestTimeoutMaxMs,
-      )
+      const timeoutMs = Math.max(upperBoundMs(peer, TIMEOUT_DEVIATIONS), requestTimeoutMinMs)
+      return Math.min(timeoutMs * backOff, requestTimeoutMaxMs)
     }
     const overall = this.#overall
     const firstMs =

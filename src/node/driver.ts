@@ -16,9 +16,12 @@ export interface DriveHooks {
     sentAt: Instant,
     now: Instant,
   ): void
-  /** The operation has ended; whether the outcome of a request that is under way is worth waiting for all the same. */
-  isWorthKnowing(to: Contact): boolean
-  /** The outcome of such a request. */
+  /**
+   * The operation is done while this request is under way: whether it is left so, for what its outcome tells of the peer. Who
+   * says so may still `cancel` it.
+   */
+  leaves(to: Contact, cancel: Cancel): boolean
+  /** The outcome of a request that was left under way. */
   settledAfterEnd(to: Contact, outcome: RpcOutcome, sentAt: Instant, now: Instant): void
 }
 
@@ -63,16 +66,11 @@ export class Drive<Result> {
     this.#advance(this.#ports.clock.now())
   }
 
-  /** Gives up: takes back what is under way and ends with `reason`. After the end: takes back what was left under way. */
+  /** Gives up: takes back what is under way and ends with `reason`. Without effect after the end. */
   abort(reason: unknown): void {
-    const wasOver = this.#isOver
+    if (this.#isOver) return
     this.#release(() => false)
-    if (!wasOver) this.#ended({ type: 'aborted', reason })
-  }
-
-  /** Requests under way; after the end, those that were left so. */
-  get underWay(): number {
-    return this.#underWay.size
+    this.#ended({ type: 'aborted', reason })
   }
 
   #advance(now: Instant): void {
@@ -85,7 +83,7 @@ export class Drive<Result> {
         this.#setAlarm(step.until)
         return
       } else {
-        this.#release((to) => this.#hooks.isWorthKnowing(to))
+        this.#release((to, cancel) => this.#hooks.leaves(to, cancel))
         this.#ended({ type: 'done', result: step.result })
         return
       }
@@ -127,12 +125,12 @@ export class Drive<Result> {
       : undefined
   }
 
-  #release(isLeft: (to: Contact) => boolean): void {
+  #release(isLeft: (to: Contact, cancel: Cancel) => boolean): void {
     this.#isOver = true
     this.#cancelAlarm?.()
     this.#cancelAlarm = undefined
     for (const [number, { to, cancel }] of this.#underWay) {
-      if (isLeft(to)) continue
+      if (isLeft(to, cancel)) continue
       this.#underWay.delete(number)
       cancel()
     }

@@ -48,14 +48,16 @@ export class Membership {
   }
 
   /** A request of ours failed. */
-  failed(to: Contact, failure: RpcFailure, now: Instant): void {
+  failed(to: Contact, failure: RpcFailure, sentAt: Instant, now: Instant): void {
+    this.#answers.forget(to.id)
     switch (failure.type) {
       case 'timeout':
       case 'unreachable':
       case 'malformed': {
+        const { type } = this.#table.failed(to.id, to.key, now, sentAt)
+        if (type === 'counted') return
         this.#rtt.failed(to.head)
-        this.#answers.forget(to.id)
-        if (this.#table.failed(to.id, to.key, now).type !== 'unknown') this.#onSuspect()
+        if (type !== 'unknown') this.#onSuspect()
         return
       }
       case 'refused': // it answered, only not as we wished
@@ -108,6 +110,7 @@ export class Membership {
 
   /** A peer no longer answers requests. */
   left(id: string, now: Instant): void {
+    this.#answers.forget(id)
     for (const contact of this.#table.contacts()) {
       if (contact.id !== id) continue
       this.#table.remove(id, contact.key, now)
@@ -155,6 +158,7 @@ export class Membership {
       if (outcome.ok) this.#rtt.sample(contact.head, now - sentAt)
       else if (isAlive) this.#rtt.answered(contact.head)
       else this.#rtt.failed(contact.head)
+      if (!outcome.ok) this.#answers.forget(contact.id)
       ended(isAlive, now)
     })
     probes.set(contact.id, cancel)

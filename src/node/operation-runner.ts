@@ -4,19 +4,19 @@ import type { DhtEvent, OperationKind } from '../core/events.ts'
 import type { Key } from '../core/key.ts'
 import type { RpcFailure, RpcOutcome, RpcRequest } from '../core/message.ts'
 import type { Operation } from '../core/operation.ts'
-import type { Instant, Observer, Ports } from '../core/ports.ts'
+import type { Cancel, Instant, Observer, Ports } from '../core/ports.ts'
 import { Drive, type DriveHooks } from './driver.ts'
 
 /** What the rest of the peer learns from every request, whatever operation it belongs to. */
 export interface RequestHooks {
   answered(from: Contact, rttMs: number, now: Instant): void
-  failed(to: Contact, failure: RpcFailure, now: Instant): void
+  failed(to: Contact, failure: RpcFailure, sentAt: Instant, now: Instant): void
   /** Whether the last request to the peer failed, so that it matters what becomes of this one. */
   isDoubted(to: Contact): boolean
 }
 
-/** Operations that have ended with requests under way to doubted peers; a further one takes them back. */
-const LEAVING_MAX = 64
+/** Requests left under way by operations that have ended, each to another doubted peer; a further one is taken back. */
+const LEFT_MAX = 64
 
 /** How an operation is run. */
 export interface RunOptions<Result> {
@@ -27,9 +27,6 @@ export interface RunOptions<Result> {
   readonly hasFailed?: (result: Result) => boolean
 }
 
-/** A drive at its end, whatever its result was. */
-type Ended = Pick<Drive<unknown>, 'abort'>
-
 /** Runs operations: gives each a number, tells the observers, ends them when the caller or the peer gives up. */
 export class OperationRunner {
   readonly #ports: Ports
@@ -37,8 +34,8 @@ export class OperationRunner {
   readonly #max: number
   /** At most `operationsMax` of callers, and what maintenance runs. Made with the first: most simulated peers are idle. */
   #running: Set<{ readonly kind: OperationKind; abort(reason: unknown): void }> | undefined
-  /** Those that have ended and left requests under way; at most `LEAVING_MAX`. */
-  #leaving: Set<Ended> | undefined
+  /** What takes back the requests that were left under way, by the peer's id; at most `LEFT_MAX`. */
+  #left: Map<string, Cancel> | undefined
   #nextNumber = 1
   #isClosed = false
 
@@ -83,15 +80,14 @@ export class OperationRunner {
         ports: this.#ports,
         hooks: {
           ...trace.hooks(this.#hooks),
-          isWorthKnowing: (to) => this.#hooks.isDoubted(to),
+          leaves: (to, cancel) => this.#leave(to, cancel),
           settledAfterEnd: (to, outcome, sentAt, now) => {
+            this.#left?.delete(to.id)
             learn(this.#hooks, to, outcome, sentAt, now)
-            if (drive.underWay === 0) this.#leaving?.delete(drive)
           },
         },
         ended: (end) => {
           this.#running?.delete(drive)
-          if (drive.underWay > 0) this.#leave(drive)
           signal?.removeEventListener('abort', onAbort)
           const isFailure = end.type === 'done' && hasFailed?.(end.result) === true
           trace.end(isFailure ? 'failed' : end.type, clock.now() - startedAt)
@@ -121,17 +117,20 @@ export class OperationRunner {
     })
   }
 
-  #leave(drive: Ended): void {
-    this.#leaving ??= new Set()
-    if (this.#leaving.size < LEAVING_MAX) this.#leaving.add(drive)
-    else drive.abort(undefined)
+  /** One request to each peer that is doubted: its outcome says as much as those of many. */
+  #leave(to: Contact, cancel: Cancel): boolean {
+    if (!this.#hooks.isDoubted(to)) return false
+    this.#left ??= new Map()
+    if (this.#left.size >= LEFT_MAX || this.#left.has(to.id)) return false
+    this.#left.set(to.id, cancel)
+    return true
   }
 
   /** Ends everything under way with `ERR_CLOSED`; nothing can be run after it. */
   close(): void {
     this.#isClosed = true
-    for (const drive of this.#leaving ?? []) drive.abort(undefined)
-    this.#leaving = undefined
+    for (const cancel of this.#left?.values() ?? []) cancel()
+    this.#left = undefined
     for (const drive of [...(this.#running ?? [])]) {
       drive.abort(new KadmiumError('ERR_CLOSED', `the peer stopped during a ${drive.kind}`))
     }
@@ -146,7 +145,7 @@ function learn(
   now: Instant,
 ): void {
   if (outcome.ok) hooks.answered(to, now - sentAt, now)
-  else hooks.failed(to, outcome.failure, now)
+  else hooks.failed(to, outcome.failure, sentAt, now)
 }
 
 /** Turns what happens to one operation into events. */

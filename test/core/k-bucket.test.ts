@@ -173,6 +173,18 @@ describe('retryAt', () => {
     expect(retryAt(1_000, 5_000)).toBe(1_000 + BACKOFF_MAX_MS)
   })
 
+  it('counts requests that were under way together as one failure', () => {
+    const bucket = bucketOf(a)
+    expect(bucket.failed(0, 100, 40)).toBe(true)
+    expect(bucket.failed(0, 100, 40)).toBe(false)
+    expect(bucket.failed(0, 130, 99)).toBe(false)
+    expect([bucket.failures(0), bucket.failedAt(0)]).toEqual([1, 100])
+    expect(bucket.failed(0, 200, 100)).toBe(true)
+    bucket.answered(0)
+    expect(bucket.failed(0, 210, 150)).toBe(true)
+    expect(bucket.failures(0)).toBe(1)
+  })
+
   it('is told of each contact that failed, and of none other', () => {
     const bucket = bucketOf(a, b, c)
     expect(bucket.nextRetryAt()).toBe(Infinity)

@@ -56,6 +56,9 @@ describe('RttEstimator', () => {
     expect(rtt.giveUpAfterMs(A)).toBeCloseTo(4 * 120, 0)
     for (let i = 0; i < 9; i++) rtt.failed(KNOWN)
     expect(rtt.giveUpAfterMs(KNOWN)).toBeCloseTo(4 * 120, 0) // whatever its timeout has grown to
+    for (let i = 0; i < 200; i++) rtt.sample(NEAR, 1)
+    rtt.failed(NEAR)
+    expect(rtt.giveUpAfterMs(NEAR)).toBe(200) // a pause of its process may be as long
     rtt.answered(KNOWN)
     expect([rtt.hasFailed(KNOWN), rtt.giveUpAfterMs(KNOWN)]).toEqual([false, Infinity])
     expect(rtt.timeoutMs(KNOWN)).toBe(250)
@@ -148,6 +151,7 @@ describe('RttEstimator', () => {
           expect(rtt.slowAfterMs(head)).toBeLessThanOrEqual(rtt.timeoutMs(head))
           expect(rtt.slowAfterMs(head)).toBeGreaterThanOrEqual(20)
           expect(rtt.giveUpAfterMs(head)).toBeGreaterThanOrEqual(rtt.slowAfterMs(head))
+          expect(rtt.giveUpAfterMs(head)).toBeGreaterThanOrEqual(200)
         }
       }),
     )

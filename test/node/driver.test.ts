@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Contact } from '../../src/core/contact.ts'
 import type { RpcOutcome, RpcRequest } from '../../src/core/message.ts'
 import type { Operation, Step } from '../../src/core/operation.ts'
-import type { Ports } from '../../src/core/ports.ts'
+import type { Cancel, Ports } from '../../src/core/ports.ts'
 import { Drive, type DriveEnd } from '../../src/node/driver.ts'
 import { tinyContact } from '../support/tiny.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
@@ -45,7 +45,7 @@ function send(to: Contact): Step<string> {
 
 function setUp(
   steps: Step<string>[],
-  worthKnowing: readonly Contact[] = [],
+  left: readonly Contact[] = [],
 ): {
   clock: VirtualClock
   operation: Scripted
@@ -55,6 +55,7 @@ function setUp(
   settle: (to: Contact, outcome: RpcOutcome) => void
   ends: DriveEnd<string>[]
   order: string[]
+  cancels: Cancel[]
 } {
   const clock = new VirtualClock()
   const operation = new Scripted(steps)
@@ -63,6 +64,7 @@ function setUp(
   const open = new Map<Contact, (outcome: RpcOutcome) => void>()
   const ends: DriveEnd<string>[] = []
   const order: string[] = []
+  const cancels: Cancel[] = []
   const ports = {
     clock,
     network: {
@@ -81,7 +83,10 @@ function setUp(
       sent: (to) => order.push(`sent ${to.id}`),
       settled: (to, _request, outcome, sentAt, now) =>
         order.push(`settled ${to.id} ${outcome.ok} after ${now - sentAt}`),
-      isWorthKnowing: (to) => worthKnowing.includes(to),
+      leaves: (to, cancel) => {
+        if (left.includes(to)) cancels.push(cancel)
+        return left.includes(to)
+      },
       settledAfterEnd: (to, outcome, sentAt, now) =>
         order.push(`settled ${to.id} ${outcome.ok} after ${now - sentAt}, after the end`),
     },
@@ -96,6 +101,7 @@ function setUp(
     settle: (to, outcome) => open.get(to)?.(outcome),
     ends,
     order,
+    cancels,
   }
 }
 
@@ -155,7 +161,7 @@ describe('Drive', () => {
     expect(clock.alarms).toBe(0)
   })
 
-  it('leaves under way what is worth knowing, tells of it, and takes it back when told to', async () => {
+  it('leaves under way what its peer wants to hear of, and how to take that back', async () => {
     const steps = (): Step<string>[] => [
       send(a),
       send(b),
@@ -165,22 +171,18 @@ describe('Drive', () => {
     const { clock, drive, operation, cancelled, settle, ends, order } = setUp(steps(), [b])
     drive.start()
     settle(a, PONG)
-    expect([ends, cancelled, drive.underWay]).toEqual([[{ type: 'done', result: 'enough' }], [], 1])
+    drive.abort('too late')
+    expect([ends, cancelled]).toEqual([[{ type: 'done', result: 'enough' }], []])
     await clock.pass(30)
     settle(b, PONG)
     expect(order.at(-1)).toBe('settled peer-00000010 true after 30, after the end')
     expect(operation.heard).not.toContain('response of peer-00000010')
-    expect(drive.underWay).toBe(0)
 
     const other = setUp(steps(), [b])
     other.drive.start()
     other.settle(a, PONG)
-    other.drive.abort('the peer stops')
-    expect([other.cancelled, other.ends, other.drive.underWay]).toEqual([
-      [b],
-      [{ type: 'done', result: 'enough' }],
-      0,
-    ])
+    for (const cancel of other.cancels) cancel()
+    expect(other.cancelled).toEqual([b])
   })
 
   it('ends with the reason when it is aborted, and hears nothing afterwards', () => {

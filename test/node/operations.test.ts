@@ -81,14 +81,37 @@ describe('operations of a peer', () => {
         const contacts = [...node.table.buckets()].flatMap((bucket) => bucket.contacts)
         return contacts.find(({ contact }) => contact.id === nearest)?.failures ?? -1
       }
-      return { network, node, find, failuresOf }
+      return { network, node, nearest, find, failuresOf }
     }
 
     it('holds up the first lookup that meets it, and hardly those that follow', async () => {
       const { find } = await meet()
       expect(await find()).toBe(1_000)
-      expect(await find()).toBeLessThan(200)
-      expect(await find()).toBeLessThan(200)
+      expect(await find()).toBe(200)
+      expect(await find()).toBe(200)
+    })
+
+    it('is waited for as before when it has refused a request meanwhile', async () => {
+      const { network, nearest, find } = await meet()
+      expect(await find()).toBe(1_000)
+      network.peers.get(nearest)?.node.setMode('client')
+      network.silence(nearest, false)
+      await find()
+      network.silence(nearest)
+      expect(await find()).toBe(1_000)
+    })
+
+    it('fails once for all requests that were under way together', async () => {
+      const { find, failuresOf } = await meet()
+      await Promise.all(Array.from({ length: 7 }, find))
+      expect(failuresOf()).toBe(1)
+    })
+
+    it('fails no more often than its timeouts, which double, allow, however many lookups meet it', async () => {
+      const { network, find, failuresOf } = await meet()
+      const startedAt = network.clock.now()
+      while (network.clock.now() - startedAt < 6_500) await find()
+      expect(failuresOf()).toBe(2) // 1 s and 2 s; the third, of 4 s, is under way
     })
 
     it('fails in the table too, when its time is over, though no lookup waited for it', async () => {
@@ -160,6 +183,27 @@ describe('operations of a peer', () => {
         expect.not.arrayContaining([farther]),
       ])
       expect((await find())[1]).toContain(next)
+    })
+
+    it('asks again who has refused, failed or left meanwhile', async () => {
+      const network = new VirtualNetwork()
+      const { node } = at(await network.spawnMany(24, { k: 20 }), 5)
+      const find = async (given: FindNodeOptions = {}): Promise<string[]> => {
+        const { closest } = await network.clock.until(node.findNode(name, given))
+        return closest.map(({ id }) => id)
+      }
+      // Not among the alpha that are asked in any case.
+      const [refuser = '', dead = '', leaver = ''] = (await find({ askAll: true })).slice(8)
+      network.peers.get(refuser)?.node.setMode('client')
+      network.kill(dead)
+      const gone = [refuser, dead]
+      expect(await find()).toEqual(expect.arrayContaining(gone)) // it cannot know yet
+      await find({ askAll: true })
+      expect(await find()).toEqual(expect.not.arrayContaining([refuser]))
+      expect(await find()).toEqual(expect.not.arrayContaining([dead]))
+      network.kill(leaver)
+      node.left(leaver)
+      expect(await find()).toEqual(expect.not.arrayContaining([leaver]))
     })
 
     it('keeps to alpha where it is never to widen', async () => {

@@ -133,9 +133,10 @@ export class VirtualNetwork {
     this.peers.delete(name)
   }
 
-  /** The peer takes requests and never answers. */
-  silence(name: string): void {
-    this.#silent.add(name)
+  /** The peer takes requests and never answers; or it does again. */
+  silence(name: string, isSilent = true): void {
+    if (isSilent) this.#silent.add(name)
+    else this.#silent.delete(name)
   }
 
   #networkOf(self: Contact): Network {
