@@ -10,11 +10,11 @@ import type { Instant } from './ports.ts'
  * - `unasked`: heard of, not asked;
  * - `waiting`: asked, still within its usual time;
  * - `slow`: asked, and slower than usual: no longer counts against alpha, may still answer;
- * - `late`: slow, and given up: nobody waits for it, may still answer;
+ * - `givenUp`: slow, and nobody waits for it any more; may still answer;
  * - `answered`: final;
  * - `failed`: final, unless another referrer brings addresses that were not tried.
  */
-export type CandidateState = 'unasked' | 'waiting' | 'slow' | 'late' | 'answered' | 'failed'
+export type CandidateState = 'unasked' | 'waiting' | 'slow' | 'givenUp' | 'answered' | 'failed'
 
 /** A peer that a lookup has heard of. */
 export interface Candidate {
@@ -36,6 +36,11 @@ export interface Candidate {
   unreached: boolean
   /** Addresses that another referrer brought while it was being asked at others. */
   spare: readonly Uint8Array[]
+}
+
+/** Whether the lookup goes on as if this candidate were not there. */
+export function isOut({ state }: Candidate): boolean {
+  return state === 'failed' || state === 'givenUp'
 }
 
 /**
@@ -156,7 +161,7 @@ function learnAddresses(candidate: Candidate, contact: Contact): void {
       return
     case 'waiting':
     case 'slow':
-    case 'late':
+    case 'givenUp':
       candidate.spare = inTurn(candidate.spare, fresh)
       return
     default:

@@ -1,5 +1,6 @@
 import type { Contact } from './contact.ts'
-import { Lookup, type LookupInit } from './lookup.ts'
+import { Lookup } from './lookup.ts'
+import type { LookupInit } from './lookup-init.ts'
 import type { RpcFailure, RpcResponse } from './message.ts'
 import type { Operation, Step } from './operation.ts'
 import type { Instant } from './ports.ts'

@@ -1,6 +1,8 @@
+import { isOut } from './candidates.ts'
 import type { Contact } from './contact.ts'
 import { bytesEqual } from './key.ts'
-import { Lookup, type LookupInit } from './lookup.ts'
+import { Lookup } from './lookup.ts'
+import type { LookupInit } from './lookup-init.ts'
 import type { RpcFailure, RpcResponse } from './message.ts'
 import type { Operation, Step } from './operation.ts'
 import type { Instant } from './ports.ts'
@@ -105,11 +107,11 @@ export class GetValue implements Operation<GetOutcome> {
     const holders = new Set(this.#holders.map(({ contact }) => contact.id))
     let rank = 0
     let votes = own
-    for (const { contact, state } of this.#lookup.candidates) {
+    for (const candidate of this.#lookup.candidates) {
       if (rank === lookup.k) break
-      if (state === 'failed') continue
+      if (isOut(candidate)) continue
       rank += 1
-      if (holders.has(contact.id)) votes += 1
+      if (holders.has(candidate.contact.id)) votes += 1
     }
     return votes
   }
@@ -154,7 +156,7 @@ export class GetValue implements Operation<GetOutcome> {
     if (this.#without.length === 0) return []
     const without = new Set(this.#without)
     return this.#lookup.candidates
-      .filter(({ state }) => state !== 'failed')
+      .filter((candidate) => !isOut(candidate))
       .slice(0, this.#init.lookup.k)
       .flatMap(({ contact }) => (without.has(contact) ? contact : []))
   }
@@ -162,9 +164,10 @@ export class GetValue implements Operation<GetOutcome> {
   #nearestWithout(): { contact: Contact; rank: number } | undefined {
     const without = new Set(this.#without)
     let rank = 0
-    for (const { contact, state } of this.#lookup.candidates) {
+    for (const candidate of this.#lookup.candidates) {
+      const { contact } = candidate
       if (without.has(contact)) return { contact, rank }
-      if (state !== 'failed') rank += 1
+      if (!isOut(candidate)) rank += 1
     }
     return undefined
   }

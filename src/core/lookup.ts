@@ -1,75 +1,12 @@
 import { assert } from './assert.ts'
-import { type Candidate, Candidates, trySpareAddresses } from './candidates.ts'
+import { type Candidate, Candidates, isOut, trySpareAddresses } from './candidates.ts'
 import type { Contact } from './contact.ts'
-import { bytesEqual, headOf, type Key } from './key.ts'
+import { bytesEqual, headOf } from './key.ts'
 import { CONTACTS_PER_RESPONSE_MAX, LOOKUP_CANDIDATES_PER_K } from './limits.ts'
+import type { LookupInit } from './lookup-init.ts'
 import type { Closer, RpcFailure, RpcRequest, RpcResponse } from './message.ts'
 import type { Operation, Step } from './operation.ts'
 import type { Instant } from './ports.ts'
-
-/** How long to wait for a peer; from its own round trips where they are known. */
-export interface RequestTiming {
-  /** When a request has failed. ms after it was sent. */
-  timeoutMs(contact: Contact): number
-  /** When a peer is slower than its usual, so that another is asked beside it. ms after the request was sent. */
-  slowAfterMs(contact: Contact): number
-  /** When a lookup that others have answered gives up waiting for it. ms after the request was sent; may be `Infinity`. */
-  giveUpAfterMs(contact: Contact): number
-}
-
-/** What a lookup needs to know. */
-export interface LookupInit {
-  readonly target: Key
-  /** The key of the peer that asks: it never asks itself. */
-  readonly selfKey: Key
-  /** Sent to every candidate. */
-  readonly request: RpcRequest
-  /** Contacts to begin with. */
-  readonly seeds: readonly Contact[]
-  /**
-   * The `count` closest known, for when nobody is left to ask: the nearest seeds may all be dead while farther ones live, or
-   * some that wait for a place.
-   */
-  readonly moreSeeds?: ((count: number) => readonly Contact[]) | undefined
-  readonly k: number
-  readonly alpha: number
-  /** Requests under way when a round brought nothing nearer; `k` as in the paper, `alpha` never widens. */
-  readonly widenTo: number
-  /** How many of the closest must have answered. `k` as in the paper; fewer for reads that want speed. */
-  readonly answersWanted: number
-  readonly timing: RequestTiming
-  /** When the lookup ends with what it has. */
-  readonly deadline: Instant
-  /** Where the answer of any of those to be found will do. */
-  readonly holders?: Holders | undefined
-  /** What candidates near the target are sent before anything else. */
-  readonly early?: EarlyRequest | undefined
-  /** Who has answered another request a moment ago; see `Lookup`. */
-  readonly answeredLately?: ((contact: Contact) => boolean) | undefined
-}
-
-/**
- * A request that does more than ask: a candidate that is surely one of those to be found is sent it in place of the lookup's
- * own, as soon as it is heard of and not counted against alpha. Its answer names contacts too; who answers without any, or
- * refuses, is asked by the lookup's own request as well.
- * It may be the lookup's own request, to ask all of the closest at once where they are known.
- */
-export interface EarlyRequest {
-  readonly request: RpcRequest
-  /** Whether a peer at this key is near enough; if it is, so are all that stand nearer. */
-  readonly isNear: (key: Key) => boolean
-}
-
-/**
- * Whose answer will do, whoever of them gives it. One of them is asked as soon as any is known, and nobody else until it has
- * answered or is late: the nearest would carry the load of all that look for it, and two answers more are of no use.
- */
-export interface Holders {
-  /** Whether a peer at this key is surely one of them; if it is, so are all that stand nearer. */
-  readonly isNear: (key: Key) => boolean
-  /** Which of them, at random: the share of them that stand nearer. 0 to below 1. */
-  readonly choice: number
-}
 
 /** What a lookup found. */
 export interface LookupResult {
@@ -92,12 +29,13 @@ export interface LookupResult {
  *   still answer.
  * - When alpha answers in a row name nobody nearer, all of the k closest not yet asked are asked at once, as the paper
  *   says, instead of a few at a time.
- * - Of those, who has answered another request a moment ago (`answeredLately`) is not asked, but counts as having answered:
- *   that it lives is known, and nobody nearer is to be expected of it.
- * - A peer whose last request failed, in whatever operation, is waited for only as long as an answer over a new connection
- *   takes. If it answers while others are waited for, that counts.
- * - It ends when the `answersWanted` closest that have not failed have answered; when nobody is left to ask, nor among all
- *   that the peer knows; or at the deadline, saying so.
+ * - When alpha answers in a row name nobody new among the k closest, those of the k who have answered another request a
+ *   moment ago (`answeredLately`) are not asked, but count as having answered: that they live is known, and news is hardly
+ *   to be expected of them.
+ * - A peer whose last request failed, in whatever operation, is given up when an answer over a new connection would have
+ *   come; as long as nobody answers, not even then. If it answers while others are waited for, that counts.
+ * - It ends when the `answersWanted` closest that are neither failed nor given up have answered; when nobody is left to ask,
+ *   nor among those that `moreSeeds` tells of; or at the deadline, saying so.
  * - An answer adds at most `CONTACTS_PER_RESPONSE_MAX` candidates.
  */
 export class Lookup implements Operation<LookupResult> {
@@ -108,10 +46,14 @@ export class Lookup implements Operation<LookupResult> {
   #holder: Candidate | undefined
   /** Candidates in state `waiting` but for those asked early: what counts against alpha. */
   #waiting = 0
-  /** Whether anybody has answered. */
+  /** Whether anybody has answered, other than by a refusal. */
   #isAnswered = false
   /** Answers in a row that named nobody nearer than the nearest known. */
   #answersWithoutProgress = 0
+  /** Answers in a row that named nobody new among the k closest. */
+  #answersWithoutNews = 0
+  /** Where the last of the k closest stands; `Infinity` while fewer are known. */
+  #lastPlace = Number.POSITIVE_INFINITY
   #requests = 0
   #failures = 0
   /** How many of the closest in the own table were candidates so far. */
@@ -143,7 +85,7 @@ export class Lookup implements Operation<LookupResult> {
     if (this.#result !== undefined) return { type: 'done', result: this.#result }
     if (now >= this.#init.deadline) return this.#end(false)
     const wakeAt = Math.min(this.#init.deadline, this.#markSlow(now))
-    if (this.#isWithoutProgress()) this.#takeWhoAnsweredLately()
+    if (this.#answersWithoutNews >= this.#init.alpha) this.#takeWhoAnsweredLately()
     let survey = this.#survey()
     if (survey.answered < this.#init.answersWanted && !survey.open && this.#hearMoreSeeds()) {
       survey = this.#survey()
@@ -151,10 +93,10 @@ export class Lookup implements Operation<LookupResult> {
     const { answered, open } = survey
     if (answered >= this.#init.answersWanted || !open) return this.#end(true)
     this.#holder ??= this.#chooseHolder()
-    const ask = this.#holder?.state === 'unasked' ? this.#holder : survey.ask
-    if (ask !== undefined && this.#holder?.state !== 'waiting') {
+    if (this.#holder?.state !== 'waiting') {
       if (survey.early !== undefined) return this.#ask(survey.early, now, true)
-      if (this.#waiting < this.#parallelism(ask)) return this.#ask(ask, now, false)
+      const candidate = this.#choose(survey)
+      if (candidate !== undefined) return this.#ask(candidate, now, false)
     }
     return { type: 'wait', until: wakeAt }
   }
@@ -165,21 +107,23 @@ export class Lookup implements Operation<LookupResult> {
     this.#isAnswered = true
     const { closer, heads } = 'closer' in response ? response : NOBODY
     candidate.state = candidate.isEarly && closer === undefined ? 'unasked' : 'answered'
-    let nearer = false
+    let place = Number.POSITIVE_INFINITY
     const count = Math.min(closer?.length ?? 0, CONTACTS_PER_RESPONSE_MAX)
     for (let i = 0; i < count; i++) {
       const contact = closer?.[i] as Contact // i < length
       const head = heads?.[i] ?? contact.head
-      if (this.#hear(contact, head, candidate.depth + 1) === 0) nearer = true
+      const at = this.#hear(contact, head, candidate.depth + 1)
+      if (at >= 0 && at < place) place = at
     }
-    this.#answersWithoutProgress = nearer ? 0 : this.#answersWithoutProgress + 1
+    this.#answersWithoutProgress = place === 0 ? 0 : this.#answersWithoutProgress + 1
+    const isNews = Number.isFinite(place) && place <= this.#lastPlace
+    this.#answersWithoutNews = isNews ? 0 : this.#answersWithoutNews + 1
     this.#sent = undefined
   }
 
   onFailure(from: Contact, failure: RpcFailure, _now: Instant): void {
     const candidate = this.#takeBack(from)
     if (candidate === undefined) return
-    if (failure.type === 'refused') this.#isAnswered = true
     this.#sent = undefined
     const isAlive = candidate.isEarly && failure.type === 'refused'
     candidate.state = isAlive ? 'unasked' : 'failed'
@@ -231,8 +175,7 @@ export class Lookup implements Operation<LookupResult> {
     if (answeredLately === undefined) return
     let places = 0
     for (const candidate of this.#candidates.list) {
-      const { state } = candidate
-      if (state === 'failed' || state === 'late' || state === 'slow') continue
+      if (isOut(candidate) || candidate.state === 'slow') continue
       places += 1
       if (places > k) return
       if (candidate.state === 'unasked' && answeredLately(candidate.contact)) {
@@ -287,7 +230,7 @@ export class Lookup implements Operation<LookupResult> {
     const candidate = this.#candidates.find(from)
     if (candidate === undefined || this.#result !== undefined) return undefined
     if (candidate.state === 'waiting') this.#discount(candidate)
-    else if (candidate.state !== 'slow' && candidate.state !== 'late') return undefined // nothing we asked
+    else if (candidate.state !== 'slow' && candidate.state !== 'givenUp') return undefined // nothing we asked
     return candidate
   }
 
@@ -309,36 +252,41 @@ export class Lookup implements Operation<LookupResult> {
       }
       // While nobody answers, the fault may be our own.
       if (candidate.state !== 'slow' || !this.#isAnswered) continue
-      if (candidate.giveUpAt <= now) candidate.state = 'late'
+      if (candidate.giveUpAt <= now) candidate.state = 'givenUp'
       else earliest = Math.min(earliest, candidate.giveUpAt)
     }
     return earliest
   }
 
   /**
-   * Looks at the k closest that have not failed: how many of them in a row from the nearest answered, whether anything
-   * is still to come, and whom to ask first. A slow peer holds no place among those to ask: should it fail, the one that
-   * takes its place has been asked already.
+   * Looks at the k closest that are not out: how many of them in a row from the nearest answered, whether anything is still
+   * to come, and where those stand that may be asked. A slow peer holds no place among the latter: should it fail, the one
+   * that takes its place has been asked already.
    */
   #survey(): Survey {
     const { k, early: request, answeredLately } = this.#init
-    let ask: Candidate | undefined
+    const { list } = this.#candidates
     let early: Candidate | undefined
     let mayBeEarly = request !== undefined
+    let firstUnasked = list.length
     let answered = 0
     let open = false
     let places = 0
     let askable = 0
-    for (const candidate of this.#candidates.list) {
-      if (candidate.state === 'failed' || candidate.state === 'late') continue
+    let at = 0
+    this.#lastPlace = Number.POSITIVE_INFINITY
+    for (; at < list.length && askable < k; at++) {
+      const candidate = list[at] as Candidate // at < length
+      const { state } = candidate
+      if (isOut(candidate)) continue
       places += 1
-      const isPlaced = places <= k
-      if (candidate.state === 'answered') {
-        if (isPlaced && !open) answered += 1
+      if (places === k) this.#lastPlace = at
+      if (state === 'answered') {
+        if (places <= k && !open) answered += 1
       } else {
-        if (isPlaced) open = true
-        if (candidate.state === 'unasked') ask ??= candidate
-        if (mayBeEarly && candidate.state === 'unasked' && !candidate.isEarly) {
+        if (places <= k) open = true
+        if (state === 'unasked' && firstUnasked > at) firstUnasked = at
+        if (mayBeEarly && state === 'unasked' && !candidate.isEarly) {
           mayBeEarly = request?.isNear(candidate.contact.key) === true
           if (mayBeEarly && answeredLately?.(candidate.contact) !== true) {
             early = candidate
@@ -346,22 +294,24 @@ export class Lookup implements Operation<LookupResult> {
           }
         }
       }
-      if (candidate.state !== 'slow') askable += 1
-      if (askable === k) break
+      if (state !== 'slow') askable += 1
     }
-    return { ask, early, answered, open }
+    return { early, answered, open, askFrom: firstUnasked, askTo: at }
   }
 
-  /** How many requests may be under way for this candidate to be asked. */
-  #parallelism({ contact }: Candidate): number {
+  /** Whom to ask now: the holder that was chosen; else the nearest that answers on their way may not spare. */
+  #choose({ askFrom, askTo }: Survey): Candidate | undefined {
     const { alpha, widenTo, answeredLately } = this.#init
-    if (this.#isWithoutProgress()) return Math.max(alpha, widenTo)
-    // Answers that are on their way may spare this one.
-    return answeredLately?.(contact) === true ? alpha - this.#answersWithoutProgress : alpha
-  }
-
-  #isWithoutProgress(): boolean {
-    return this.#answersWithoutProgress >= this.#init.alpha
+    const most = this.#answersWithoutProgress >= alpha ? Math.max(alpha, widenTo) : alpha
+    if (this.#waiting >= most) return undefined
+    if (this.#holder?.state === 'unasked') return this.#holder
+    const maySpare = this.#waiting >= alpha - this.#answersWithoutNews
+    for (let i = askFrom; i < askTo; i++) {
+      const candidate = this.#candidates.list[i] as Candidate // askTo is at most the length
+      if (candidate.state !== 'unasked') continue
+      if (!maySpare || answeredLately?.(candidate.contact) !== true) return candidate
+    }
+    return undefined
   }
 
   #end(complete: boolean): Step<LookupResult> {
@@ -386,11 +336,13 @@ export class Lookup implements Operation<LookupResult> {
 
 /** What the candidates show, see `Lookup.#survey`. */
 interface Survey {
-  readonly ask: Candidate | undefined
   /** Whom to send the early request. */
   readonly early: Candidate | undefined
   readonly answered: number
   readonly open: boolean
+  /** Where the first one stands that may be asked, and what comes after the last. */
+  readonly askFrom: number
+  readonly askTo: number
 }
 
 const NOBODY: Partial<Closer> = {}

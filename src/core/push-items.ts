@@ -1,6 +1,6 @@
 import type { Contact } from './contact.ts'
 import { REPLICATE_REQUESTS_MAX, REPLICATE_REQUESTS_PER_PEER_MAX } from './limits.ts'
-import type { RequestTiming } from './lookup.ts'
+import type { RequestTiming } from './lookup-init.ts'
 import type { RpcFailure, RpcRequest, RpcResponse } from './message.ts'
 import type { Operation, Step } from './operation.ts'
 import type { Instant } from './ports.ts'

@@ -1,6 +1,7 @@
 import type { Contact } from './contact.ts'
 import { compareDistance } from './key.ts'
-import { Lookup, type LookupInit } from './lookup.ts'
+import { Lookup } from './lookup.ts'
+import type { LookupInit } from './lookup-init.ts'
 import type { RpcFailure, RpcRequest, RpcResponse } from './message.ts'
 import type { Operation, Step } from './operation.ts'
 import type { Instant } from './ports.ts'
@@ -75,6 +76,8 @@ export class StoreAtClosest implements Operation<StoreOutcome> {
   #targets: Contact[] | undefined
   #nextTarget = 0
   readonly #underWay = new Set<Contact>()
+  /** Those that the lookup had stored on its way and gave up: nobody waits for them, what they say still counts. */
+  #givenUp: Set<Contact> | undefined
   /** Other peers that shall hold it. */
   #target = 0
   /** The same without those that refused it for its own sake: nobody takes their place. */
@@ -110,7 +113,8 @@ export class StoreAtClosest implements Operation<StoreOutcome> {
       if (response.type === this.#request.type) this.#early.set(from.id, undefined)
       this.#lookup.onResponse(from, response, now)
     } else {
-      if (!this.#underWay.delete(from)) return
+      const isAwaited = this.#underWay.delete(from)
+      if (!isAwaited && this.#givenUp?.delete(from) !== true) return
       this.#stored.push(from)
       this.#isUndecided = false
     }
@@ -119,6 +123,7 @@ export class StoreAtClosest implements Operation<StoreOutcome> {
   onFailure(from: Contact, failure: RpcFailure, now: Instant, request: RpcRequest): void {
     if (this.#targets !== undefined) {
       if (this.#underWay.delete(from)) this.#fail(from, failure)
+      else if (this.#givenUp?.delete(from)) this.#failed.push({ peer: from, failure })
       return
     }
     const isEarly = request.type === this.#request.type
@@ -168,8 +173,9 @@ export class StoreAtClosest implements Operation<StoreOutcome> {
     const candidates = this.#lookup.candidates
     const answered = candidates.filter(({ state }) => state === 'answered')
     for (const { state, isEarly, contact } of candidates) {
-      if (state === 'late' && isEarly)
-        this.#failed.push({ peer: contact, failure: { type: 'timeout' } })
+      if (state !== 'givenUp' || !isEarly) continue
+      this.#givenUp ??= new Set()
+      this.#givenUp.add(contact)
     }
     this.#targets = candidates
       .filter(({ state }) => state === 'answered' || state === 'unasked')
@@ -192,7 +198,11 @@ export class StoreAtClosest implements Operation<StoreOutcome> {
   }
 
   #end(): Step<StoreOutcome> {
-    for (const peer of this.#underWay) this.#failed.push({ peer, failure: { type: 'timeout' } })
+    // Enough hold it when one that was given up has come back after all: then nobody else is late.
+    const awaited = this.#stored.length < this.#wanted ? this.#underWay : []
+    for (const peer of [...awaited, ...(this.#givenUp ?? [])]) {
+      this.#failed.push({ peer, failure: { type: 'timeout' } })
+    }
     const target = this.#target + (this.#selfIsNear ? 1 : 0)
     const holders = this.#stored.length + (this.#selfIsNear ? 1 : 0)
     const half = isConditional(this.#request) ? Math.floor(target / 2) + 1 : Math.ceil(target / 2)

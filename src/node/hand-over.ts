@@ -1,6 +1,6 @@
 import type { Contact } from '../core/contact.ts'
 import { commonPrefixLength, compareDistance, type Key } from '../core/key.ts'
-import type { RequestTiming } from '../core/lookup.ts'
+import type { RequestTiming } from '../core/lookup-init.ts'
 import type { NodeOptions } from '../core/options.ts'
 import type { Instant, Ports, UnixMs } from '../core/ports.ts'
 import { type Push, PushItems } from '../core/push-items.ts'

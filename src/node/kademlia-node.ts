@@ -1,7 +1,7 @@
 import type { RemovalReason, TableListener } from '../core/admission.ts'
 import type { Contact } from '../core/contact.ts'
 import type { HeldRecord } from '../core/held-records.ts'
-import type { RequestTiming } from '../core/lookup.ts'
+import type { RequestTiming } from '../core/lookup-init.ts'
 import type { RpcOutcome, RpcRequest } from '../core/message.ts'
 import type { Mode, NodeOptions } from '../core/options.ts'
 import type { Ports } from '../core/ports.ts'

@@ -3,14 +3,8 @@ import type { Contact } from '../core/contact.ts'
 import { KadmiumError } from '../core/errors.ts'
 import { compareDistance, distanceFraction, type Key, keyFromDigest } from '../core/key.ts'
 import { EARLY_RANK_PER_K, SURE_RANK_PER_K } from '../core/limits.ts'
-import {
-  type EarlyRequest,
-  type Holders,
-  Lookup,
-  type LookupInit,
-  type LookupResult,
-  type RequestTiming,
-} from '../core/lookup.ts'
+import { Lookup, type LookupResult } from '../core/lookup.ts'
+import type { EarlyRequest, Holders, LookupInit, RequestTiming } from '../core/lookup-init.ts'
 import type { RpcRequest } from '../core/message.ts'
 import { NetworkSizeEstimator, SAMPLE_PEERS_MIN, sampleOf } from '../core/network-size.ts'
 import type { NodeOptions } from '../core/options.ts'

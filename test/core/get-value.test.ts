@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Contact } from '../../src/core/contact.ts'
 import { GetValue, type GetValueInit } from '../../src/core/get-value.ts'
 import { toHex } from '../../src/core/key.ts'
+import type { LookupInit } from '../../src/core/lookup-init.ts'
 import type { ValueRecord } from '../../src/core/record.ts'
 import {
   delayed,
@@ -27,6 +28,20 @@ function version(number: number): ValueRecord {
   return { key: KEY, value: Uint8Array.of(number) }
 }
 
+const TIMING = { timeoutMs: () => 1_000, slowAfterMs: () => 100, giveUpAfterMs: () => Infinity }
+const LOOKUP: LookupInit = {
+  target,
+  selfKey: Uint8Array.from(target, (byte) => byte ^ 0xff),
+  request: { type: 'get-value', key: KEY, target },
+  seeds: peers.slice(20, 23),
+  k: 8,
+  alpha: 3,
+  widenTo: 8,
+  answersWanted: 8,
+  timing: TIMING,
+  deadline: 10_000,
+}
+
 function get(init: Partial<GetValueInit> = {}): GetValue {
   return new GetValue({
     judge: {
@@ -35,18 +50,7 @@ function get(init: Partial<GetValueInit> = {}): GetValue {
     },
     local: undefined,
     quorum: 1,
-    lookup: {
-      target,
-      selfKey: Uint8Array.from(target, (byte) => byte ^ 0xff),
-      request: { type: 'get-value', key: KEY, target },
-      seeds: peers.slice(20, 23),
-      k: 8,
-      alpha: 3,
-      widenTo: 8,
-      answersWanted: 8,
-      timing: { timeoutMs: () => 1_000, slowAfterMs: () => 100, giveUpAfterMs: () => Infinity },
-      deadline: 10_000,
-    },
+    lookup: LOOKUP,
     ...init,
   })
 }
@@ -125,6 +129,23 @@ describe('GetValue', () => {
     const holders = new Map(peers.slice(2, 7).map((peer) => [peer, version(1)]))
     const run = runScripted(get({ quorum: 8 }), network(holders))
     expect(run.result.lacking).toEqual([first, second, peers[7]])
+  })
+
+  it('passes over whom it gave up where it counts the closest', () => {
+    const holders = new Map(peers.slice(2, 8).map((peer) => [peer, version(1)]))
+    const all = network(holders)
+    all.set(toHex(first.key), () => undefined)
+    const timing = {
+      ...TIMING,
+      giveUpAfterMs: (peer: Contact) => (peer === first ? 150 : Infinity),
+    }
+    const run = runScripted(
+      get({ quorum: 8, lookup: { ...LOOKUP, seeds: peers.slice(8, 23), timing } }),
+      all,
+    )
+    expect(run.endedAt).toBeLessThan(200)
+    expect(run.result.lacking).toEqual([second, peers[8]])
+    expect(run.result).toMatchObject({ nearestWithout: second, nearestWithoutRank: 0 })
   })
 
   it('is not held up by silent holders when others answer', () => {

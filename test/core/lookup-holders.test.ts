@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Contact } from '../../src/core/contact.ts'
-import { Lookup, type LookupInit } from '../../src/core/lookup.ts'
+import { Lookup } from '../../src/core/lookup.ts'
+import type { LookupInit } from '../../src/core/lookup-init.ts'
 import { honestNetwork, runScripted } from '../support/scripted-network.ts'
 import { tinyContact } from '../support/tiny.ts'
 

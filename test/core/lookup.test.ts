@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
 import type { Contact } from '../../src/core/contact.ts'
 import { commonPrefixLength, toHex } from '../../src/core/key.ts'
-import { Lookup, type LookupInit } from '../../src/core/lookup.ts'
+import { Lookup } from '../../src/core/lookup.ts'
+import type { LookupInit } from '../../src/core/lookup-init.ts'
 import {
   delayed,
   honest,
@@ -121,6 +122,16 @@ describe('Lookup', () => {
       expect(run.result).toMatchObject({ closest: peers.slice(0, 4), complete: true, requests: 2 })
     })
 
+    it('does so where fewer than k are known as well', () => {
+      const few = peers.slice(0, 4)
+      const network = honestNetwork(few, () => few)
+      const init = lookupInit({ seeds: few, k: 8, answeredLately: () => true })
+      expect(runScripted(new Lookup(init), network).result).toMatchObject({
+        closest: few,
+        requests: 2,
+      })
+    })
+
     it('asks those of the k closest that have not', () => {
       const run = runScripted(
         new Lookup(lookupInit({ seeds: peers, k: 4, answeredLately: (peer) => peer !== third })),
@@ -137,6 +148,32 @@ describe('Lookup', () => {
       )
       expect(run.result).toMatchObject({ closest: peers.slice(0, 4), complete: true })
       expect(run.sent.map(({ to }) => to)).toEqual([third, fourth, first])
+    })
+
+    it('goes on while answers name somebody new among the k closest', () => {
+      const seeds = peers.filter((peer) => peer !== third)
+      const network = honestNetwork(peers, () => peers, 4)
+      const init = lookupInit({ seeds, k: 4, answeredLately: () => true })
+      const run = runScripted(new Lookup(init), network)
+      expect(run.sent.map(({ to }) => to)).toEqual([first, second, third])
+      expect(run.result.closest).toEqual(peers.slice(0, 4))
+      const fifth = lookupInit({ seeds: peers.slice(0, 4), k: 4, answeredLately: () => true })
+      expect(runScripted(new Lookup(fifth), network).sent).toHaveLength(2) // news, but beyond the four closest
+    })
+
+    it('asks others meanwhile, where answers on their way may spare the nearest', () => {
+      const network = honestNetwork(peers, () => peers, 4)
+      network.set('01', delayed(honest(peers, 4), 50))
+      const isLate = (peer: Contact): boolean =>
+        peer !== first && peer !== second && peer !== fourth
+      const init = lookupInit({ seeds: peers, k: 4, answeredLately: isLate })
+      const run = runScripted(new Lookup(init), network)
+      expect(run.sent.map(({ to, at }) => [to, at])).toEqual([
+        [first, 0],
+        [second, 0],
+        [fourth, 10],
+      ])
+      expect(run.result.closest).toEqual(peers.slice(0, 4))
     })
 
     it('asks one more where one that it asks does not answer', () => {
@@ -251,6 +288,16 @@ describe('Lookup', () => {
       const run = runScripted(new Lookup(lookupInit({ seeds: peers, timing: doubting })), network)
       expect(run.endedAt).toBe(500)
       expect(run.result.closest).toEqual([doubted, second, third])
+    })
+
+    it('waits for their timeout while others only refuse', () => {
+      const network = new Map<string, Script>([
+        ['02', delayed(honest(peers), 700)],
+        ['01', () => ({ failure: { type: 'refused' } })],
+      ])
+      const init = lookupInit({ seeds: peers.slice(0, 2), timing: doubting })
+      const run = runScripted(new Lookup(init), network)
+      expect(run.result.closest).toEqual([doubted])
     })
 
     it('waits for their timeout while nobody answers: the fault may be the own link', () => {

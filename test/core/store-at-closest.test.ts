@@ -1,18 +1,21 @@
 import { describe, expect, it, vi } from 'vitest'
 import type { Contact } from '../../src/core/contact.ts'
 import { compareDistance, toHex } from '../../src/core/key.ts'
-import type { EarlyRequest } from '../../src/core/lookup.ts'
+import type { EarlyRequest } from '../../src/core/lookup-init.ts'
 import {
   type ClaimResult,
   StoreAtClosest,
   type StoreInit,
+  type StoreOutcome,
 } from '../../src/core/store-at-closest.ts'
 import {
+  delayed,
   honest,
   honestNetwork,
   nearest,
   runScripted,
   type Script,
+  type ScriptedRun,
 } from '../support/scripted-network.ts'
 import { randomContact, seededRandom } from '../support/tiny.ts'
 
@@ -326,6 +329,30 @@ describe('StoreAtClosest', () => {
         new Set(peers.slice(0, 9).filter((peer) => peer !== silent)),
       )
       expect(run.result.failed).toEqual([{ peer: silent, failure: { type: 'timeout' } }])
+    })
+
+    it('takes the word of such a holder while it waits for the one in its place', () => {
+      const doubted = peers[3] as Contact
+      const next = peers[8] as Contact
+      const run = (script: Script): ScriptedRun<StoreOutcome> => {
+        const scripts = network([doubted], delayed(script, 200))
+        const answer = honest(peers)
+        scripts.set(toHex(next.key), (request) =>
+          (request.type === 'put-value' ? delayed(answer, 500) : answer)(request),
+        )
+        const seeds = peers.slice(0, 12)
+        return runScripted(put({ seeds, early: earlyUpTo(8), doubted }), scripts)
+      }
+      const acknowledged = run(honest(peers))
+      expect(acknowledged.endedAt).toBe(200)
+      expect(acknowledged.result).toMatchObject({ target: 8, failed: [] })
+      expect(new Set(acknowledged.result.stored)).toEqual(new Set(peers.slice(0, 8)))
+      const failure = { type: 'refused', reason: 'stale: version 3 is held' } as const
+      const refused = run(() => ({ failure }))
+      expect(refused.result.failed).toEqual([{ peer: doubted, failure }])
+      expect(new Set(refused.result.stored)).toEqual(
+        new Set(peers.slice(0, 9).filter((peer) => peer !== doubted)),
+      )
     })
   })
 })

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { Contact } from '../../src/core/contact.ts'
 import { commonPrefixLength } from '../../src/core/key.ts'
-import { Lookup, type LookupInit } from '../../src/core/lookup.ts'
+import { Lookup } from '../../src/core/lookup.ts'
+import type { LookupInit } from '../../src/core/lookup-init.ts'
 import { at, ids, trueClosest } from '../support/holders.ts'
 import {
   delayed,
