@@ -31,6 +31,9 @@ export class RttEstimator {
   /** How many of the latter are among the former again. */
   #returned = 0
   #overall: Estimate = UNKNOWN
+  /** The one that was found last, and whose: a lookup wants to know three things of each peer that it asks. */
+  #found: Estimate = UNKNOWN
+  #foundHead: number | undefined
 
   constructor(init: RttEstimatorInit) {
     this.#options = init.options
@@ -118,7 +121,11 @@ export class RttEstimator {
   }
 
   #find(head: number): Estimate {
-    return this.#recent?.get(head) ?? this.#older?.get(head) ?? UNKNOWN
+    if (head !== this.#foundHead) {
+      this.#found = this.#recent?.get(head) ?? this.#older?.get(head) ?? UNKNOWN
+      this.#foundHead = head
+    }
+    return this.#found
   }
 
   #learn(head: number, estimate: Estimate): void {
@@ -133,6 +140,7 @@ export class RttEstimator {
       }
     }
     this.#recent.set(head, estimate)
+    this.#foundHead = undefined
   }
 }
 
