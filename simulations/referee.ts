@@ -245,10 +245,13 @@ class PeerWatch implements Observer {
     if (!PLAIN.has(lookup.kind) || event.result !== 'done' || !isInTime) return
     const { heard, answered, failed, target } = lookup
     const isOut = (id: string): boolean => failed.has(id) || wasGivenUp(lookup, id, event.at)
-    const closest = [...heard.values()]
-      .filter(({ id }) => !isOut(id) && id !== this.#peer.contact.id)
+    const self = this.#peer.contact
+    const others = [...heard.values()].filter(({ id }) => !isOut(id) && id !== self.id)
+    // Who looks for others may be one of the closest itself.
+    const closest = (lookup.kind === 'find-node' ? [...others, self] : others)
       .sort((a, b) => compareDistance(target, a.key, b.key))
       .slice(0, this.#answersWanted(lookup))
+      .filter(({ id }) => id !== self.id)
     const missed = closest.filter(({ id }) => !answered.has(id) && !this.#isSpared(lookup, id))
     if (missed.length > 0) {
       const wanted = `the ${closest.length} closest`

@@ -12,9 +12,17 @@ import type { Instant } from './ports.ts'
  * - `slow`: asked, and slower than usual: no longer counts against alpha, may still answer;
  * - `givenUp`: slow, and nobody waits for it any more; may still answer;
  * - `answered`: final;
+ * - `self`: the peer that asks, where it counts; final;
  * - `failed`: final, unless another referrer brings addresses that were not tried.
  */
-export type CandidateState = 'unasked' | 'waiting' | 'slow' | 'givenUp' | 'answered' | 'failed'
+export type CandidateState =
+  | 'unasked'
+  | 'waiting'
+  | 'slow'
+  | 'givenUp'
+  | 'answered'
+  | 'self'
+  | 'failed'
 
 /** A peer that a lookup has heard of. */
 export interface Candidate {
@@ -73,6 +81,12 @@ export class Candidates {
     return candidate !== undefined && bytesEqual(candidate.contact.key, contact.key)
       ? candidate
       : undefined
+  }
+
+  /** Gives the peer that asks its place. Nobody is to name it afterwards. */
+  addSelf(self: Contact): void {
+    const candidate = this.#list[this.add(self, self.head, 0)]
+    if (candidate !== undefined) candidate.state = 'self'
   }
 
   /** Takes in a contact heard of, given with its head. Returns its position if it is new, -1 if it was known or is too far. */
@@ -158,6 +172,8 @@ function learnAddresses(candidate: Candidate, contact: Contact): void {
     }
     case 'failed':
       if (candidate.unreached) tryAgain(candidate, fresh)
+      return
+    case 'self':
       return
     case 'waiting':
     case 'slow':

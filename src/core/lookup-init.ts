@@ -16,8 +16,10 @@ export interface RequestTiming {
 /** What a lookup needs to know. */
 export interface LookupInit {
   readonly target: Key
-  /** The key of the peer that asks: it never asks itself. */
-  readonly selfKey: Key
+  /** The peer that asks: it never asks itself. */
+  readonly self: Contact
+  /** Whether it takes a place among the k closest where it stands near enough, so that one other fewer is looked for. */
+  readonly countsSelf?: boolean | undefined
   /** Sent to every candidate. */
   readonly request: RpcRequest
   /** Contacts to begin with. */

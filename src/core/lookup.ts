@@ -1,7 +1,7 @@
 import { assert } from './assert.ts'
 import { type Candidate, Candidates, isOut, trySpareAddresses } from './candidates.ts'
 import type { Contact } from './contact.ts'
-import { bytesEqual, headOf } from './key.ts'
+import { bytesEqual } from './key.ts'
 import { CONTACTS_PER_RESPONSE_MAX, LOOKUP_CANDIDATES_PER_K } from './limits.ts'
 import type { LookupInit } from './lookup-init.ts'
 import type { Closer, RpcFailure, RpcRequest, RpcResponse } from './message.ts'
@@ -66,8 +66,9 @@ export class Lookup implements Operation<LookupResult> {
     assert(init.alpha >= 1 && init.k >= 1, `alpha ${init.alpha}, k ${init.k}`)
     this.#init = init
     this.#candidates = new Candidates(init.target, init.k * LOOKUP_CANDIDATES_PER_K)
-    this.#selfHead = headOf(init.selfKey)
+    this.#selfHead = init.self.head
     this.#seeded = Math.max(1, init.seeds.length)
+    if (init.countsSelf === true) this.#candidates.addSelf(init.self)
     for (const seed of init.seeds) this.#hear(seed, seed.head, 1)
   }
 
@@ -137,7 +138,7 @@ export class Lookup implements Operation<LookupResult> {
   /** The position of a newly heard-of contact among the candidates, or -1. */
   #hear(contact: Contact, head: number, depth: number): number {
     // The head first: it spares a look at the key of nearly everyone, which lies elsewhere in memory.
-    if (head === this.#selfHead && bytesEqual(contact.key, this.#init.selfKey)) return -1
+    if (head === this.#selfHead && bytesEqual(contact.key, this.#init.self.key)) return -1
     return this.#candidates.add(contact, head, depth)
   }
 
@@ -219,7 +220,7 @@ export class Lookup implements Operation<LookupResult> {
     const heads: number[] = []
     for (const { head, state, depth, unreached } of this.#candidates.list) {
       const isKnown = state === 'unasked' ? depth === 1 : state !== 'failed' || !unreached
-      if (isKnown) heads.push(head)
+      if (isKnown && state !== 'self') heads.push(head)
       if (heads.length === CONTACTS_PER_RESPONSE_MAX) break
     }
     return heads
@@ -281,7 +282,7 @@ export class Lookup implements Operation<LookupResult> {
       if (isOut(candidate)) continue
       places += 1
       if (places === k) this.#lastPlace = at
-      if (state === 'answered') {
+      if (state === 'answered' || state === 'self') {
         if (places <= k && !open) answered += 1
       } else {
         if (places <= k) open = true

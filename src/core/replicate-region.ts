@@ -202,7 +202,7 @@ export class ReplicateRegion implements Operation<RegionResult> {
     if (known.length === 0) return
     for (const item of take(this.#region)) {
       const ranked = known.toSorted((a, b) => compareDistance(item.target, a.key, b.key))
-      const { first, wanted, selfIsNear } = this.#share(item.target, ranked, lookup.selfKey)
+      const { first, wanted, selfIsNear } = this.#share(item.target, ranked, lookup.self.key)
       const progress: Progress = {
         item,
         ranked,

@@ -91,7 +91,7 @@ export class StoreAtClosest implements Operation<StoreOutcome> {
 
   constructor(init: StoreInit) {
     this.#init = init
-    this.#lookup = new Lookup(init.lookup)
+    this.#lookup = new Lookup({ ...init.lookup, countsSelf: init.selfHolds })
     this.#request = init.request
     this.#isUndecided = isConditional(init.request)
   }
@@ -169,7 +169,7 @@ export class StoreAtClosest implements Operation<StoreOutcome> {
 
   /** The next closest takes the place of one that fails, whether it was asked or only heard of. */
   #plan(): void {
-    const { k, target, selfKey } = this.#init.lookup
+    const { k, target, self } = this.#init.lookup
     const candidates = this.#lookup.candidates
     const answered = candidates.filter(({ state }) => state === 'answered')
     for (const { state, isEarly, contact } of candidates) {
@@ -184,10 +184,10 @@ export class StoreAtClosest implements Operation<StoreOutcome> {
     const kth = answered[k - 1]
     this.#selfIsNear =
       this.#init.selfHolds &&
-      (kth === undefined || compareDistance(target, selfKey, kth.contact.key) < 0)
+      (kth === undefined || compareDistance(target, self.key, kth.contact.key) < 0)
     const nearest = answered[0]
     const isNearest =
-      nearest === undefined || compareDistance(target, selfKey, nearest.contact.key) < 0
+      nearest === undefined || compareDistance(target, self.key, nearest.contact.key) < 0
     const claim = this.#isUndecided && isNearest ? this.#init.claim?.() : undefined
     if (claim === 'held') {
       this.#selfIsNear = true

@@ -33,7 +33,7 @@ export interface FindNodeOptions extends OperationOptions {
    * Default: these are not asked, but when the lookup learns nothing new they count as having answered.
    */
   readonly askAll?: boolean | undefined
-  /** Leaves this peer out, though it may be one of the closest. Default: no. */
+  /** Leaves this peer out, though it may be one of the closest, and looks for as many others. Default: no. */
   readonly withoutSelf?: boolean | undefined
 }
 
@@ -82,7 +82,7 @@ export class Lookups {
     const known = table.closest(target, Math.max(count, options.contactsPerResponse))
     return {
       target,
-      selfKey: this.#init.self().key,
+      self: this.#init.self(),
       request,
       seeds: given.seeds === undefined ? known : [...known, ...given.seeds],
       moreSeeds: (more) => this.#everyone(target, more),
@@ -129,16 +129,18 @@ export class Lookups {
     const startedAt = ports.clock.now()
     const init = this.prepare({ type: 'find-node', key, target }, { timeoutMs })
     const isWhole = count === options.k
-    const lookup = new Lookup(
-      isWhole ? this.#spared(init, given) : { ...init, answersWanted: count },
-    )
+    const countsSelf = given.withoutSelf !== true && this.#init.isServer()
+    const lookup = new Lookup({
+      ...(isWhole ? this.#spared(init, given) : { ...init, answersWanted: count }),
+      countsSelf,
+    })
     const hasFailed = (found: LookupResult): boolean =>
       found.closest.length === 0 && !(found.requests === 0 && this.#init.isServer()) // a network of one
     const result = await runner.run('find-node', target, lookup, { ...given, hasFailed })
     if (isWhole) this.#learn(target, result)
     if (hasFailed(result)) throw noPeers(result.requests)
     const durationMs = ports.clock.now() - startedAt
-    const all = given.withoutSelf ? result.closest : this.#withSelf(target, result.closest)
+    const all = countsSelf ? this.#withSelf(target, result.closest) : result.closest
     const closest = all.slice(0, count)
     return { ...result, closest, target, durationMs }
   }
@@ -236,7 +238,6 @@ export class Lookups {
   }
 
   #withSelf(target: Key, closest: readonly Contact[]): readonly Contact[] {
-    if (!this.#init.isServer()) return closest
     const self = this.#init.self()
     const at = closest.findIndex(({ key }) => compareDistance(target, self.key, key) < 0)
     const index = at === -1 ? closest.length : at

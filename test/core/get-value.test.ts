@@ -12,7 +12,7 @@ import {
   runScripted,
   type Script,
 } from '../support/scripted-network.ts'
-import { randomContact, seededRandom } from '../support/tiny.ts'
+import { contactAt, randomContact, seededRandom } from '../support/tiny.ts'
 
 const random = seededRandom(12)
 const target = random.bytes(20)
@@ -31,7 +31,7 @@ function version(number: number): ValueRecord {
 const TIMING = { timeoutMs: () => 1_000, slowAfterMs: () => 100, giveUpAfterMs: () => Infinity }
 const LOOKUP: LookupInit = {
   target,
-  selfKey: Uint8Array.from(target, (byte) => byte ^ 0xff),
+  self: contactAt(Uint8Array.from(target, (byte) => byte ^ 0xff)),
   request: { type: 'get-value', key: KEY, target },
   seeds: peers.slice(20, 23),
   k: 8,

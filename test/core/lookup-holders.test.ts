@@ -14,7 +14,7 @@ const others = [32, 33, 64, 65].map((key) => tinyContact(key))
 function lookupInit(seeds: readonly Contact[], choice: number): LookupInit {
   return {
     target,
-    selfKey: Uint8Array.of(255),
+    self: tinyContact(255),
     request: { type: 'get-value', key: target, target },
     seeds,
     k: 4,

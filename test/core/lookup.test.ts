@@ -22,7 +22,7 @@ function lookupInit(init: Partial<LookupInit> & Pick<LookupInit, 'seeds'>): Look
   const k = init.k ?? 3
   return {
     target,
-    selfKey: Uint8Array.of(0b1111_1111),
+    self: tinyContact(0b1111_1111),
     request: { type: 'find-node', key: target, target },
     k,
     alpha: 2,
@@ -217,6 +217,37 @@ describe('Lookup', () => {
     })
   })
 
+  describe('of a peer that may be one of the closest itself', () => {
+    const peers = withBits(0b0000_0010, 0b0000_0001, 0b0000_0000, 0b0000_0111, 0b0001_0000)
+    const network = honestNetwork(peers, () => peers)
+    const near = { self: tinyContact(TARGET), seeds: peers, countsSelf: true }
+
+    it('looks for one other fewer, and tells nobody of itself', () => {
+      const run = runScripted(new Lookup(lookupInit(near)), network)
+      expect(run.result).toMatchObject({ closest: peers.slice(0, 2), hops: 1, requests: 2 })
+      const { request } = run.sent[0] ?? {}
+      expect(request).toMatchObject({ known: peers.map(({ head }) => head) })
+    })
+
+    it('looks for k others where it does not count, or stands farther off', () => {
+      for (const init of [
+        { ...near, countsSelf: false },
+        { ...near, self: tinyContact(0b1111_1111) },
+      ]) {
+        const run = runScripted(new Lookup(lookupInit(init)), network)
+        expect(run.result).toMatchObject({ closest: peers.slice(0, 3), requests: 3 })
+      }
+    })
+
+    it('never asks itself, though others name it', () => {
+      const all = [...peers, near.self]
+      const everyone = honestNetwork(peers, () => all)
+      const run = runScripted(new Lookup(lookupInit({ ...near, seeds: peers.slice(3) })), everyone)
+      expect(run.sent.map(({ to }) => to)).not.toContain(near.self)
+      expect(run.result.closest.slice(0, 2)).toEqual(peers.slice(0, 2))
+    })
+  })
+
   it('ends at once without seeds', () => {
     const run = runScripted(new Lookup(lookupInit({ seeds: [] })), new Map())
     expect(run.result).toMatchObject({ closest: [], complete: true, requests: 0 })
@@ -346,7 +377,7 @@ describe('Lookup', () => {
     const liar = randomContact(random)
     const target = random.bytes(20)
     const lookup = new Lookup(
-      lookupInit({ target, selfKey: random.bytes(20), seeds: [liar], k: 20, alpha: 3 }),
+      lookupInit({ target, self: randomContact(random), seeds: [liar], k: 20, alpha: 3 }),
     )
     lookup.next(0)
     lookup.onResponse(liar, { type: 'find-node', closer: crowd }, 10)
@@ -357,7 +388,7 @@ describe('Lookup', () => {
     const random = seededRandom(6)
     const target = random.bytes(20)
     const seeds = Array.from({ length: 500 }, () => randomContact(random))
-    const lookup = new Lookup(lookupInit({ target, selfKey: random.bytes(20), seeds, k: 2 }))
+    const lookup = new Lookup(lookupInit({ target, self: randomContact(random), seeds, k: 2 }))
     expect(lookup.candidates.map(({ contact }) => contact)).toEqual(nearest(seeds, target, 32))
   })
 
@@ -479,7 +510,7 @@ describe('Lookup', () => {
             new Lookup(
               lookupInit({
                 target,
-                selfKey: self.key,
+                self,
                 seeds: nearest(knows(self), target, k),
                 k,
                 alpha,
@@ -525,7 +556,7 @@ describe('Lookup', () => {
           const target = random.bytes(20)
           const init = lookupInit({
             target,
-            selfKey: random.bytes(20),
+            self: randomContact(random),
             seeds: peers.slice(0, 3),
             k: 8,
           })

@@ -17,7 +17,7 @@ import {
   type Script,
   type ScriptedRun,
 } from '../support/scripted-network.ts'
-import { randomContact, seededRandom } from '../support/tiny.ts'
+import { contactAt, randomContact, seededRandom } from '../support/tiny.ts'
 
 const random = seededRandom(11)
 const target = random.bytes(20)
@@ -26,7 +26,7 @@ const peers = nearest(
   target,
   40,
 )
-const far = Uint8Array.from(target, (byte) => byte ^ 0xff)
+const far = contactAt(Uint8Array.from(target, (byte) => byte ^ 0xff))
 const key = Uint8Array.of(1)
 const request = {
   type: 'put-value',
@@ -46,7 +46,7 @@ function earlyUpTo(rank: number): EarlyRequest {
 
 function put(
   init: Partial<StoreInit> & {
-    selfKey?: Uint8Array
+    self?: Contact
     seeds?: readonly Contact[]
     early?: EarlyRequest
     doubted?: Contact
@@ -59,7 +59,7 @@ function put(
     ...init,
     lookup: {
       target,
-      selfKey: init.selfKey ?? far,
+      self: init.self ?? far,
       request: { type: 'find-node', key, target },
       seeds: init.seeds ?? peers.slice(30),
       k: 8,
@@ -185,9 +185,9 @@ describe('StoreAtClosest', () => {
   })
 
   it('decides on a conditional write itself where it is the nearest', () => {
-    const claimed = (answer: ClaimResult, selfKey = target) => {
+    const claimed = (answer: ClaimResult, self = contactAt(target)) => {
       const claim = vi.fn<() => ClaimResult>(() => answer)
-      const init = { request: { ...request, ifVersion: 1 }, selfKey, claim }
+      const init = { request: { ...request, ifVersion: 1 }, self, claim }
       return { run: runScripted(put(init), network()), claim }
     }
     const held = claimed('held').run
@@ -208,7 +208,7 @@ describe('StoreAtClosest', () => {
       quorum: 8,
       lookup: {
         target,
-        selfKey: far,
+        self: far,
         request: { type: 'find-node', key, target },
         seeds: peers.slice(0, 10),
         k: 8,
@@ -227,13 +227,13 @@ describe('StoreAtClosest', () => {
   })
 
   it('counts itself where it is one of the k closest, and asks one peer fewer', () => {
-    const run = runScripted(put({ selfHolds: true, selfKey: target }), network())
+    const run = runScripted(put({ selfHolds: true, self: contactAt(target) }), network())
     expect(run.result).toMatchObject({ selfHolds: true, target: 8, quorumMet: true })
     expect(new Set(run.result.stored)).toEqual(new Set(peers.slice(0, 7)))
   })
 
   it('does not count itself where it is farther than the k closest', () => {
-    const run = runScripted(put({ selfHolds: true, selfKey: far }), network())
+    const run = runScripted(put({ selfHolds: true, self: far }), network())
     expect(run.result.selfHolds).toBe(false)
     expect(run.result.stored).toHaveLength(8)
   })
@@ -268,6 +268,13 @@ describe('StoreAtClosest', () => {
       expect(run.endedAt).toBe(10)
       expect(run.result).toMatchObject({ target: 8, requests: 8, complete: true, failed: [] })
       expect(run.result.stored).toEqual(peers.slice(0, 8))
+    })
+
+    it('asks one fewer where it is itself one of the k closest', () => {
+      const init = { seeds: peers.slice(0, 10), early: earlyUpTo(12), self: contactAt(target) }
+      const run = runScripted(put({ ...init, selfHolds: true }), network())
+      expect(run.sent.map(({ to }) => to)).toEqual(peers.slice(0, 7))
+      expect(run.result).toMatchObject({ selfHolds: true, target: 8, quorumMet: true })
     })
 
     it('goes on to nearer peers it hears of, and does not count copies too many', () => {

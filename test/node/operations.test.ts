@@ -142,17 +142,20 @@ describe('operations of a peer', () => {
       const found = await network.clock.until(node.findNode(name, given))
       const ids = found.closest.map(({ id }) => id)
       expect(ids).toEqual(
-        trueClosest(network, name, 20)
+        trueClosest(network, name, 24)
           .map(({ id }) => id)
+          .filter((id) => given.withoutSelf !== true || id !== node.self.id)
           .slice(0, ids.length),
       )
       return { ...found, roundTrips: found.durationMs / (2 * network.latencyMs) }
     }
 
-    it('takes one round trip, and asks nobody in vain', async () => {
-      const { requests, roundTrips } = await roundTripsOf({})
+    it('takes one round trip, and asks nobody in vain: not itself, one of the closest', async () => {
+      const { requests, roundTrips, closest } = await roundTripsOf({})
       expect(roundTrips).toBe(1)
-      expect(requests).toBe(20)
+      expect(requests).toBe(19)
+      expect(closest).toHaveLength(20)
+      expect((await roundTripsOf({}, { withoutSelf: true })).requests).toBe(20)
     })
 
     it('asks nobody twice within a second, but for alpha', async () => {
@@ -165,11 +168,11 @@ describe('operations of a peer', () => {
       }
       await network.clock.pass(2_000)
       const [all, closest] = await find()
-      expect(all).toBe(20)
+      expect(all).toBe(19) // and itself
       expect(await find()).toEqual([node.options.alpha, closest])
-      expect(await find({ askAll: true })).toEqual([20, closest])
+      expect(await find({ askAll: true })).toEqual([19, closest])
       await network.clock.pass(2_000)
-      expect(await find()).toEqual([20, closest])
+      expect(await find()).toEqual([19, closest])
       // Who has failed since, or is no longer connected, has to answer again.
       const [nearest = '', next = '', farther = ''] = closest.filter((id) => id !== node.self.id)
       network.kill(nearest)

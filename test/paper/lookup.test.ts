@@ -20,14 +20,14 @@ import { VirtualNetwork } from '../support/virtual-network.ts'
  * of joining, and the mistakes that implementations are known to make with them (numbers as in routing-table.test.ts).
  */
 
-const SELF = Uint8Array.of(0xff)
+const SELF = tinyContact(0xff)
 const TARGET = Uint8Array.of(0)
 const K = 4
 
 function lookup(init: Partial<LookupInit> & Pick<LookupInit, 'seeds'>): Lookup {
   return new Lookup({
     target: TARGET,
-    selfKey: SELF,
+    self: SELF,
     request: { type: 'find-node', key: TARGET, target: TARGET },
     k: K,
     alpha: 3,
@@ -189,7 +189,7 @@ describe('2.3 Node lookup', () => {
       const run = runScripted(
         lookup({
           target,
-          selfKey: origin.key,
+          self: origin,
           request: { type: 'find-node', key: target, target },
           seeds: nearest(knows(origin), target, 20),
           k: 20,

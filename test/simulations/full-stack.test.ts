@@ -21,7 +21,7 @@ describe('over real libp2p peers', () => {
     expect(checksOf(report)).toEqual({ recall: true })
     expect(figure(report, 'recall')).toBe(1)
     expect(figure(report, 'failed requests')).toBe(0)
-    expect(figure(report, 'requests')).toBeGreaterThanOrEqual(6)
+    expect(figure(report, 'requests')).toBeGreaterThanOrEqual(5) // of the six closest who looks may be one
     expect(figure(report, 'neighbours known')).toBeGreaterThan(4)
   })
 
