@@ -10,12 +10,13 @@ import { PageServer } from './server.ts'
 export interface WatchInit extends RunName {
   /** Answers with the page's files. */
   readonly files: RequestListener
+  /** No two looks come closer than this. Default: 200 ms, as fast as a picture is worth looking at. */
+  readonly lookEveryMs?: number | undefined
 }
 
 /** Connections of pages are answered so often. ms. */
 const ANSWER_EVERY_MS = 25
 
-/** No two looks come closer than this. ms. */
 const LOOK_EVERY_MS = 200
 
 /** Looking takes at most so large a part of the time. */
@@ -29,13 +30,14 @@ export class Watch {
   readonly #sampler: Sampler
   readonly #server: PageServer
   readonly #finished: { outcome?: Outcome }
+  readonly #lookEveryMs: number
   #progress: Progress | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
   #tookMs = 0
   #isOver = false
 
   /** Serves the page from now on. */
-  static async open({ files, ...name }: WatchInit): Promise<Watch> {
+  static async open({ files, lookEveryMs, ...name }: WatchInit): Promise<Watch> {
     const sampler = new Sampler(name)
     const finished: { outcome?: Outcome } = {}
     const server = await PageServer.listen({
@@ -46,13 +48,19 @@ export class Watch {
         return frame === undefined ? undefined : JSON.stringify(frame)
       },
     })
-    return new Watch(sampler, server, finished)
+    return new Watch({ sampler, server, finished, lookEveryMs })
   }
 
-  private constructor(sampler: Sampler, server: PageServer, finished: { outcome?: Outcome }) {
-    this.#sampler = sampler
-    this.#server = server
-    this.#finished = finished
+  private constructor(init: {
+    sampler: Sampler
+    server: PageServer
+    finished: { outcome?: Outcome }
+    lookEveryMs: number | undefined
+  }) {
+    this.#sampler = init.sampler
+    this.#server = init.server
+    this.#finished = init.finished
+    this.#lookEveryMs = init.lookEveryMs ?? LOOK_EVERY_MS
   }
 
   /** Where the page is, with the token that opens it. */
@@ -113,7 +121,7 @@ export class Watch {
     // One look that had to wait for the processor says nothing of what the next will take.
     const expectedMs = Math.min(tookMs, this.#tookMs)
     this.#tookMs = tookMs
-    const ms = Math.max(LOOK_EVERY_MS, expectedMs / LOOK_SHARE_MAX)
+    const ms = Math.max(this.#lookEveryMs, expectedMs / LOOK_SHARE_MAX)
     this.#timer = setTimeout(() => this.#look(), ms)
   }
 

@@ -101,7 +101,8 @@ describe('a simulation that is watched', () => {
 })
 
 function open(scenario: string): Promise<Watch> {
-  return Watch.open({ scenario, question: 'whether', files: FILES })
+  // Often: on a fast machine a small run is over in half a second.
+  return Watch.open({ scenario, question: 'whether', files: FILES, lookEveryMs: 20 })
 }
 
 function stateOf(told: Told) {
