@@ -24,7 +24,8 @@ export type Step<Result> =
  * A decision process without I/O: the same inputs give the same steps. The duties of whoever drives it:
  *
  * 1. call `next` until it says `wait` or `done`; send every request it asks for;
- * 2. report each request's end by exactly one of `onResponse` and `onFailure`, then call `next` again;
+ * 2. report each request's end by exactly one of `onResponse` and `onFailure`, then call `next` again; where several have
+ *    ended by the time it is called, report all of them first;
  * 3. call `next` when `until` has come, even if nothing was reported;
  * 4. after `done`, report nothing more and drop what is under way (reports after `done` have no effect).
  */

@@ -14,12 +14,16 @@ interface Alarm {
  * The system's clock. All alarms share one timer: a peer sets one for every request, and nearly all are taken back.
  *
  * Taking back an alarm leaves the timer as it is; when it goes off early it is set anew. So the timer is touched seldom.
+ *
+ * Alarms fire when what has arrived by then was read: a process that was busy for a while must not take those for late whose
+ * answers lie in its sockets.
  */
 export class SystemClock implements Clock {
   /** A binary heap by `at`. */
   readonly #alarms: Alarm[] = []
   #timer: NodeJS.Timeout | undefined
   #timerAt: Instant = Number.POSITIVE_INFINITY
+  #immediate: NodeJS.Immediate | undefined
 
   now(): Instant {
     return performance.now()
@@ -54,13 +58,18 @@ export class SystemClock implements Clock {
 
   #clearTimer(): void {
     clearTimeout(this.#timer)
+    clearImmediate(this.#immediate)
     this.#timer = undefined
     this.#timerAt = Number.POSITIVE_INFINITY
   }
 
+  /** Between timers and immediates Node reads what its sockets hold. */
   #ring(): void {
-    this.#timer = undefined
-    this.#timerAt = Number.POSITIVE_INFINITY
+    this.#immediate = setImmediate(() => this.#fire())
+  }
+
+  #fire(): void {
+    this.#clearTimer()
     const now = performance.now() // alarms set while others fire wait for the next turn
     try {
       for (

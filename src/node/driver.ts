@@ -109,7 +109,8 @@ export class Drive<Result> {
     if (this.#isOver) return // an observer may have aborted it
     if (outcome.ok) this.#operation.onResponse(to, outcome.response, now, request)
     else this.#operation.onFailure(to, outcome.failure, now, request)
-    this.#advance(now)
+    // When the alarm is due already this process was busy: there may be more answers, which are not to be taken for late.
+    if (now < this.#alarmAt) this.#advance(now)
   }
 
   #setAlarm(at: Instant): void {

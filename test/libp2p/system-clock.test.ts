@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { SystemClock } from '../../src/libp2p/system-clock.ts'
 import { seededRandom } from '../support/tiny.ts'
@@ -11,7 +13,7 @@ beforeEach(() => {
 
 afterEach(() => {
   clock.close()
-  const left = vi.getTimerCount()
+  const left = vi.isFakeTimers() ? vi.getTimerCount() : 0
   vi.useRealTimers()
   if (left > 0) throw new Error(`${left} timers are left`)
 })
@@ -64,6 +66,30 @@ describe('the system’s clock', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
+  it('fires after what arrived while the process was busy has been read', async () => {
+    vi.useRealTimers()
+    const server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const near = connect((server.address() as AddressInfo).port, '127.0.0.1')
+    const [far] = (await once(server, 'connection')) as [Socket]
+    const order: string[] = []
+    near.once('data', () => order.push('an answer'))
+    const fired = new Promise<void>((resolve) => {
+      clock.setAlarm(clock.now() + 1, () => {
+        order.push('an alarm')
+        resolve()
+      })
+    })
+    far.write('an answer')
+    const busyUntil = performance.now() + 20
+    while (performance.now() < busyUntil);
+    await fired
+    expect(order).toEqual(['an answer', 'an alarm'])
+    near.destroy()
+    far.destroy()
+    server.close()
+  })
+
   it('goes on when an alarm throws', () => {
     const fire = vi.fn<() => void>()
     clock.setAlarm(clock.now() + 10, () => {
@@ -71,7 +97,7 @@ describe('the system’s clock', () => {
     })
     clock.setAlarm(clock.now() + 10, fire)
     expect(() => vi.advanceTimersByTime(11)).toThrow('a broken invariant')
-    vi.advanceTimersByTime(1)
+    vi.advanceTimersByTime(2)
     expect(fire).toHaveBeenCalledOnce()
   })
 })

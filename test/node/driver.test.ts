@@ -135,6 +135,27 @@ describe('Drive', () => {
     expect(ends).toHaveLength(1)
   })
 
+  it('takes in all answers that have come when the alarm is due, before it asks for the next step', async () => {
+    const { clock, drive, operation, settle, ends } = setUp([
+      send(a),
+      send(b),
+      { type: 'wait', until: 250 },
+      { type: 'wait', until: 250 },
+      { type: 'done', result: 'found' },
+    ])
+    // As after a pause of the process: both have arrived when it is time for the alarm.
+    clock.setAlarm(250, () => settle(a, PONG))
+    clock.setAlarm(250, () => settle(b, PONG))
+    drive.start()
+    await clock.pass(250)
+    expect(operation.heard.slice(-3)).toEqual([
+      'response of peer-00000001',
+      'response of peer-00000010',
+      'next 250',
+    ])
+    expect(ends).toEqual([{ type: 'done', result: 'found' }])
+  })
+
   it('wakes the operation at the time it asked for, with the time as it is then', async () => {
     const { clock, drive, operation, ends } = setUp([
       { type: 'wait', until: 250 },
