@@ -312,7 +312,9 @@ function typeOf(number: number): RpcType {
 /** Heads of contacts, as many as are taken; what is left over at the end is none. */
 function headsOf(bytes: Uint8Array): readonly number[] {
   const count = Math.min(bytes.length >> 2, CONTACTS_PER_RESPONSE_MAX)
-  return Array.from({ length: count }, (_, i) => headOf(bytes, 4 * i))
+  const heads: number[] = []
+  for (let i = 0; i < count; i++) heads.push(headOf(bytes, 4 * i))
+  return heads
 }
 
 function takeView(reader: ByteReader): Uint8Array {
