@@ -18,7 +18,10 @@ export interface LookupInit {
   readonly target: Key
   /** The peer that asks: it never asks itself. */
   readonly self: Contact
-  /** Whether it takes a place among the k closest where it stands near enough, so that one other fewer is looked for. */
+  /**
+   * Whether it takes a place among the k closest where it stands near enough, so that one other fewer is looked for; but never
+   * the only place.
+   */
   readonly countsSelf?: boolean | undefined
   /** Sent to every candidate. */
   readonly request: RpcRequest

@@ -10,7 +10,7 @@ import type { Instant } from './ports.ts'
 
 /** What a lookup found. */
 export interface LookupResult {
-  /** The closest peers that answered, now or a moment before, nearest first; at most k. */
+  /** The closest other peers that answered, now or a moment before, nearest first; at most k, with the own peer if it counts. */
   readonly closest: readonly Contact[]
   /** Whether all of the closest known answered; `false` when the deadline came first. */
   readonly complete: boolean
@@ -68,7 +68,8 @@ export class Lookup implements Operation<LookupResult> {
     this.#candidates = new Candidates(init.target, init.k * LOOKUP_CANDIDATES_PER_K)
     this.#selfHead = init.self.head
     this.#seeded = Math.max(1, init.seeds.length)
-    if (init.countsSelf === true) this.#candidates.addSelf(init.self)
+    // Somebody else has to answer in any case: who knows of nobody nearer may only know too little.
+    if (init.countsSelf === true && init.answersWanted > 1) this.#candidates.addSelf(init.self)
     for (const seed of init.seeds) this.#hear(seed, seed.head, 1)
   }
 
@@ -318,11 +319,14 @@ export class Lookup implements Operation<LookupResult> {
   #end(complete: boolean): Step<LookupResult> {
     const closest: Contact[] = []
     let hops = 0
-    for (const candidate of this.#candidates.list) {
-      if (candidate.state !== 'answered') continue
-      if (closest.length === 0) hops = candidate.depth
-      closest.push(candidate.contact)
-      if (closest.length === this.#init.k) break
+    let places = 0
+    for (const { state, depth, contact } of this.#candidates.list) {
+      if (places === this.#init.k) break
+      if (state !== 'answered' && state !== 'self') continue
+      places += 1
+      if (state === 'self') continue
+      if (closest.length === 0) hops = depth
+      closest.push(contact)
     }
     this.#result = {
       closest,

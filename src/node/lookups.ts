@@ -129,18 +129,19 @@ export class Lookups {
     const startedAt = ports.clock.now()
     const init = this.prepare({ type: 'find-node', key, target }, { timeoutMs })
     const isWhole = count === options.k
-    const countsSelf = given.withoutSelf !== true && this.#init.isServer()
-    const lookup = new Lookup({
-      ...(isWhole ? this.#spared(init, given) : { ...init, answersWanted: count }),
-      countsSelf,
-    })
+    const withSelf = given.withoutSelf !== true && this.#init.isServer()
+    const lookup = new Lookup(
+      isWhole
+        ? { ...this.#spared(init, given), countsSelf: withSelf }
+        : { ...init, answersWanted: count },
+    )
     const hasFailed = (found: LookupResult): boolean =>
       found.closest.length === 0 && !(found.requests === 0 && this.#init.isServer()) // a network of one
     const result = await runner.run('find-node', target, lookup, { ...given, hasFailed })
     if (isWhole) this.#learn(target, result)
     if (hasFailed(result)) throw noPeers(result.requests)
     const durationMs = ports.clock.now() - startedAt
-    const all = countsSelf ? this.#withSelf(target, result.closest) : result.closest
+    const all = withSelf ? this.#withSelf(target, result.closest) : result.closest
     const closest = all.slice(0, count)
     return { ...result, closest, target, durationMs }
   }

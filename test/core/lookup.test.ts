@@ -239,12 +239,27 @@ describe('Lookup', () => {
       }
     })
 
+    it('asks somebody all the same when only one is wanted', () => {
+      const init = { ...near, k: 1, answersWanted: 1, alpha: 1 }
+      const run = runScripted(new Lookup(lookupInit(init)), network)
+      expect(run.result).toMatchObject({ closest: [peers[0]], requests: 1 })
+    })
+
+    it('leaves nobody out between those that it found', () => {
+      const [first, second, third, fourth] = peers as [Contact, Contact, Contact, Contact]
+      const all = honestNetwork(peers, () => [first, second, fourth]) // the third is known last
+      const seeds = [fourth, third]
+      const run = runScripted(new Lookup(lookupInit({ ...near, seeds, alpha: 1 })), all)
+      expect(run.sent.map(({ to }) => to)).toEqual([third, first, second])
+      expect(run.result.closest).toEqual([first, second])
+    })
+
     it('never asks itself, though others name it', () => {
       const all = [...peers, near.self]
       const everyone = honestNetwork(peers, () => all)
       const run = runScripted(new Lookup(lookupInit({ ...near, seeds: peers.slice(3) })), everyone)
       expect(run.sent.map(({ to }) => to)).not.toContain(near.self)
-      expect(run.result.closest.slice(0, 2)).toEqual(peers.slice(0, 2))
+      expect(run.result.closest).toEqual(peers.slice(0, 2))
     })
   })
 

@@ -213,6 +213,11 @@ describe('operations of a peer', () => {
       expect((await roundTripsOf({ alpha: 3, widenTo: 3 })).roundTrips).toBeGreaterThan(5)
     })
 
+    it('asks others when one is wanted, though none may stand nearer than itself', async () => {
+      const { requests, closest } = await roundTripsOf({}, { count: 1 })
+      expect([requests > 0, closest.length]).toEqual([true, 1])
+    })
+
     it('keeps to alpha where fewer than k are wanted', async () => {
       const { requests } = await roundTripsOf({ alpha: 3 }, { count: 3 })
       expect(requests).toBeLessThan(10)
