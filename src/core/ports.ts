@@ -46,11 +46,12 @@ export interface Random {
  * - bytes arrive as they were sent.
  */
 export interface Network {
+  /** `settle` is told how long the answer took once a connection was opened, where one had to be. ms. */
   send(
     to: Contact,
     request: RpcRequest,
     deadline: Instant,
-    settle: (outcome: RpcOutcome) => void,
+    settle: (outcome: RpcOutcome, rttMs?: number) => void,
   ): Cancel
 
   /** Whether a connection to the peer stands open. Left out where there are none, or none that ends with its peer. */

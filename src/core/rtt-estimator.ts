@@ -16,8 +16,8 @@ export interface RttEstimatorInit {
  * How long to wait for each peer, from its own round trips: smoothed mean and mean deviation, as TCP keeps them (RFC 6298).
  * A peer is named by the head of its key (`Contact.head`).
  *
- * A peer that was never measured is judged by the mean and deviation over all peers, with room for opening a connection.
- * Before any round trip is known, the options decide.
+ * A peer that was never measured is judged by the mean and deviation over all peers. Where no connection stands there is room
+ * for opening one, and for a peer that was never measured in any case. Before any round trip is known, the options decide.
  */
 export class RttEstimator {
   readonly #options: RttEstimatorInit['options']
@@ -64,22 +64,22 @@ export class RttEstimator {
   }
 
   /** How long a request to this peer may take, in milliseconds. */
-  timeoutMs(head: number): number {
-    return this.#timeoutMs(this.#find(head))
+  timeoutMs(head: number, isConnected = true): number {
+    return this.#timeoutMs(this.#find(head), isConnected)
   }
 
   /**
    * After how long a lookup takes this peer for slow and asks another one beside it, in milliseconds: when it takes longer
    * than it usually does. Never later than `timeoutMs`.
    */
-  slowAfterMs(head: number): number {
+  slowAfterMs(head: number, isConnected = true): number {
     const peer = this.#find(head)
     const known = peer.meanMs === UNMEASURED ? this.#overall : peer
     const slowMs =
       known.meanMs === UNMEASURED
         ? this.#options.requestTimeoutMs * UNKNOWN_SLOW_FRACTION
-        : upperBoundMs(known, SLOW_DEVIATIONS)
-    return Math.min(slowMs, this.#timeoutMs(peer))
+        : upperBoundMs(known, SLOW_DEVIATIONS) * (isConnected ? 1 : FIRST_REQUEST_ROUND_TRIPS)
+    return Math.min(slowMs, this.#timeoutMs(peer, isConnected))
   }
 
   /** Whether the last request to the peer failed. */
@@ -91,21 +91,23 @@ export class RttEstimator {
    * After how long a lookup no longer waits for this peer, in milliseconds: `Infinity` if its last request was answered; else
    * when it should have answered over a new connection. Its timeout, which doubles, would hold up all who meet it.
    */
-  giveUpAfterMs(head: number): number {
+  giveUpAfterMs(head: number, isConnected = true): number {
     const peer = this.#find(head)
     if (peer.failures === 0) return Number.POSITIVE_INFINITY
     const known = peer.meanMs === UNMEASURED ? this.#overall : peer
-    const timeoutMs = this.#timeoutMs(peer)
+    const timeoutMs = this.#timeoutMs(peer, isConnected)
     if (known.meanMs === UNMEASURED) return timeoutMs
     const answerMs = upperBoundMs(known, SLOW_DEVIATIONS) * FIRST_REQUEST_ROUND_TRIPS
     return Math.min(timeoutMs, Math.max(GIVE_UP_MIN_MS, answerMs))
   }
 
-  #timeoutMs(peer: Estimate): number {
+  #timeoutMs(peer: Estimate, isConnected: boolean): number {
     const { requestTimeoutMs, requestTimeoutMinMs, requestTimeoutMaxMs } = this.#options
     const backOff = 2 ** peer.failures
     if (peer.meanMs !== UNMEASURED) {
-      const timeoutMs = Math.max(upperBoundMs(peer, TIMEOUT_DEVIATIONS), requestTimeoutMinMs)
+      const roundTrips = isConnected ? 1 : FIRST_REQUEST_ROUND_TRIPS
+      const answerMs = upperBoundMs(peer, TIMEOUT_DEVIATIONS) * roundTrips
+      const timeoutMs = Math.max(answerMs, requestTimeoutMinMs)
       return Math.min(timeoutMs * backOff, requestTimeoutMaxMs)
     }
     const overall = this.#overall

@@ -2,6 +2,9 @@ import type { Contact } from '../core/contact.ts'
 import type { RpcFailure, RpcOutcome, RpcRequest } from '../core/message.ts'
 import type { Cancel, Clock, Instant } from '../core/ports.ts'
 
+/** See `Network.send`. */
+type Settle = (outcome: RpcOutcome, rttMs?: number) => void
+
 /** One request's life, from `send` to its one outcome. */
 export class Exchange {
   readonly to: Contact
@@ -11,7 +14,9 @@ export class Exchange {
   isRetried = false
   /** When it was last sent. */
   sentAt: Instant = 0
-  #settle: ((outcome: RpcOutcome) => void) | undefined
+  /** When the stream was open that was opened for it; `undefined`: there was one. */
+  openedAt: Instant | undefined
+  #settle: Settle | undefined
   readonly #cancelAlarm: Cancel
 
   constructor(init: {
@@ -19,7 +24,7 @@ export class Exchange {
     readonly request: RpcRequest
     readonly deadline: Instant
     readonly clock: Clock
-    readonly settle: (outcome: RpcOutcome) => void
+    readonly settle: Settle
   }) {
     this.to = init.to
     this.request = init.request
@@ -34,12 +39,12 @@ export class Exchange {
   }
 
   /** Reports the outcome; only the first one counts. */
-  settle(outcome: RpcOutcome): void {
+  settle(outcome: RpcOutcome, rttMs?: number): void {
     const settle = this.#settle
     if (settle === undefined) return
     this.#settle = undefined
     this.#cancelAlarm()
-    settle(outcome)
+    settle(outcome, rttMs)
   }
 
   fail(failure: RpcFailure): void {

@@ -100,7 +100,7 @@ export class Libp2pNetwork implements Network {
     to: Contact,
     request: RpcRequest,
     deadline: Instant,
-    settle: (outcome: RpcOutcome) => void,
+    settle: (outcome: RpcOutcome, rttMs?: number) => void,
   ): Cancel {
     if (request.type === 'watch' && !this.#isClosed) {
       return this.#watchCalls.send(to, request, deadline, settle)

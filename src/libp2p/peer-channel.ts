@@ -211,6 +211,8 @@ export class PeerChannel {
     stream.addEventListener('drain', this.#onDrain)
     stream.addEventListener('remoteCloseWrite', this.#onRemoteDone)
     stream.addEventListener('close', this.#onClose)
+    const now = this.#context.clock.now()
+    for (const exchange of this.#waiting.items()) exchange.openedAt = now
     this.#flush()
   }
 
@@ -299,7 +301,9 @@ export class PeerChannel {
     this.#sent.shift()
     this.#hasServed = true
     this.#isKadmium = kadmium
-    oldest.settle(outcome)
+    const { openedAt } = oldest
+    const rttMs = openedAt === undefined ? undefined : this.#context.clock.now() - openedAt
+    oldest.settle(outcome, rttMs)
   }
 
   #breakOff(opened: OpenedStream, error: WireError): void {

@@ -39,15 +39,15 @@ export class VerifyingNetwork implements Network {
     to: Contact,
     request: RpcRequest,
     deadline: Instant,
-    settle: (outcome: RpcOutcome) => void,
+    settle: (outcome: RpcOutcome, rttMs?: number) => void,
   ): Cancel {
     let isCancelled = false
-    const cancel = this.#network.send(to, request, deadline, (outcome) => {
+    const cancel = this.#network.send(to, request, deadline, (outcome, rttMs) => {
       const pending = verifyAll(this.#verifier, recordsIn(outcome))
-      if (pending === undefined) settle(outcome)
+      if (pending === undefined) settle(outcome, rttMs)
       else {
         void pending.then(() => {
-          if (!isCancelled) settle(outcome)
+          if (!isCancelled) settle(outcome, rttMs)
         })
       }
     })

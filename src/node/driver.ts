@@ -9,20 +9,21 @@ import type { Cancel, Instant, Ports } from '../core/ports.ts'
 export interface DriveHooks {
   sent(to: Contact, request: RpcRequest, now: Instant): void
   /** Called before the operation hears of it. */
-  settled(
-    to: Contact,
-    request: RpcRequest,
-    outcome: RpcOutcome,
-    sentAt: Instant,
-    now: Instant,
-  ): void
+  settled(to: Contact, request: RpcRequest, outcome: RpcOutcome, times: RequestTimes): void
   /**
    * The operation is done while this request is under way: whether it is left so, for what its outcome tells of the peer. Who
    * says so may still `cancel` it.
    */
   leaves(to: Contact, cancel: Cancel): boolean
   /** The outcome of a request that was left under way. */
-  settledAfterEnd(to: Contact, outcome: RpcOutcome, sentAt: Instant, now: Instant): void
+  settledAfterEnd(to: Contact, outcome: RpcOutcome, times: RequestTimes): void
+}
+
+/** When a request was sent and when it ended; see `Network.send` for the round trip. */
+export interface RequestTimes {
+  readonly sentAt: Instant
+  readonly now: Instant
+  readonly rttMs: number
 }
 
 /** How an operation ended. */
@@ -93,20 +94,23 @@ export class Drive<Result> {
   #send(to: Contact, request: RpcRequest, deadline: Instant, now: Instant): void {
     this.#hooks.sent(to, request, now)
     const number = this.#nextRequest++
-    const cancel = this.#ports.network.send(to, request, deadline, (outcome) => {
-      if (this.#underWay.delete(number)) this.#settle(to, request, outcome, now)
+    const cancel = this.#ports.network.send(to, request, deadline, (outcome, rttMs) => {
+      if (!this.#underWay.delete(number)) return
+      const endedAt = this.#ports.clock.now()
+      const times = { sentAt: now, now: endedAt, rttMs: rttMs ?? endedAt - now }
+      this.#settle(to, request, outcome, times)
     })
     this.#underWay.set(number, { to, cancel })
   }
 
-  #settle(to: Contact, request: RpcRequest, outcome: RpcOutcome, sentAt: Instant): void {
-    const now = this.#ports.clock.now()
+  #settle(to: Contact, request: RpcRequest, outcome: RpcOutcome, times: RequestTimes): void {
     if (this.#isOver) {
-      this.#hooks.settledAfterEnd(to, outcome, sentAt, now)
+      this.#hooks.settledAfterEnd(to, outcome, times)
       return
     }
-    this.#hooks.settled(to, request, outcome, sentAt, now)
+    this.#hooks.settled(to, request, outcome, times)
     if (this.#isOver) return // an observer may have aborted it
+    const { now } = times
     if (outcome.ok) this.#operation.onResponse(to, outcome.response, now, request)
     else this.#operation.onFailure(to, outcome.failure, now, request)
     // When the alarm is due already this process was busy: there may be more answers, which are not to be taken for late.

@@ -1,7 +1,6 @@
 import type { RemovalReason, TableListener } from '../core/admission.ts'
 import type { Contact } from '../core/contact.ts'
 import type { HeldRecord } from '../core/held-records.ts'
-import type { RequestTiming } from '../core/lookup-init.ts'
 import type { RpcOutcome, RpcRequest } from '../core/message.ts'
 import type { Mode, NodeOptions } from '../core/options.ts'
 import type { Ports } from '../core/ports.ts'
@@ -99,11 +98,6 @@ export class KademliaNode {
     const onChanged = (): void => this.#maintenance.rearm()
     this.#membership = new Membership({ ports, table: this.table, rtt, self, onSuspect: onChanged })
     this.#runner = new OperationRunner(ports, this.#membership, options.operationsMax)
-    const timing: RequestTiming = {
-      timeoutMs: (contact) => rtt.timeoutMs(contact.head),
-      slowAfterMs: (contact) => rtt.slowAfterMs(contact.head),
-      giveUpAfterMs: (contact) => rtt.giveUpAfterMs(contact.head),
-    }
     const parts = {
       self: () => this.#self,
       isServer: () => this.#mode === 'server',
@@ -112,7 +106,7 @@ export class KademliaNode {
       options,
       ports,
       validators,
-      timing,
+      timing: this.#membership.timing,
       table: this.table,
       records: this.records,
       providers: this.providerRecords,

@@ -2,6 +2,7 @@ import type { Admission } from '../core/admission.ts'
 import { unreachable } from '../core/assert.ts'
 import type { Contact } from '../core/contact.ts'
 import { PROBES_MAX } from '../core/limits.ts'
+import type { RequestTiming } from '../core/lookup-init.ts'
 import type { RpcFailure, RpcRequest } from '../core/message.ts'
 import type { Cancel, Instant, Ports } from '../core/ports.ts'
 import { RecentAnswers } from '../core/recent-answers.ts'
@@ -23,6 +24,12 @@ export class Membership {
   #probes: Map<string, Cancel> | undefined
   #request: RpcRequest
   readonly #onSuspect: () => void
+  /** How long to wait for a peer: longer if a connection must be opened first. */
+  readonly timing: RequestTiming = {
+    timeoutMs: (peer) => this.#rtt.timeoutMs(peer.head, this.#isConnected(peer)),
+    slowAfterMs: (peer) => this.#rtt.slowAfterMs(peer.head, this.#isConnected(peer)),
+    giveUpAfterMs: (peer) => this.#rtt.giveUpAfterMs(peer.head, this.#isConnected(peer)),
+  }
 
   constructor(init: {
     ports: Ports
@@ -104,8 +111,7 @@ export class Membership {
 
   /** Whether the peer has answered a request a moment ago, and its connection stands, where the network knows of one. */
   hasAnsweredLately(peer: Contact): boolean {
-    const { clock, network } = this.#ports
-    return this.#answers.has(peer.id, clock.now()) && network.isConnected?.(peer) !== false
+    return this.#answers.has(peer.id, this.#ports.clock.now()) && this.#isConnected(peer)
   }
 
   /** A peer no longer answers requests. */
@@ -122,6 +128,10 @@ export class Membership {
   close(): void {
     for (const cancel of this.#probes?.values() ?? []) cancel()
     this.#probes = undefined
+  }
+
+  #isConnected(peer: Contact): boolean {
+    return this.#ports.network.isConnected?.(peer) !== false
   }
 
   /** A peer has answered. */
@@ -150,12 +160,12 @@ export class Membership {
     if (probes.size >= PROBES_MAX || probes.has(contact.id)) return false
     const { clock, network } = this.#ports
     const sentAt = clock.now()
-    const deadline = sentAt + this.#rtt.timeoutMs(contact.head)
-    const cancel = network.send(contact, this.#request, deadline, (outcome) => {
+    const deadline = sentAt + this.timing.timeoutMs(contact)
+    const cancel = network.send(contact, this.#request, deadline, (outcome, rttMs) => {
       probes.delete(contact.id)
       const now = clock.now()
       const isAlive = outcome.ok || outcome.failure.type === 'refused'
-      if (outcome.ok) this.#rtt.sample(contact.head, now - sentAt)
+      if (outcome.ok) this.#rtt.sample(contact.head, rttMs ?? now - sentAt)
       else if (isAlive) this.#rtt.answered(contact.head)
       else this.#rtt.failed(contact.head)
       if (!outcome.ok) this.#answers.forget(contact.id)

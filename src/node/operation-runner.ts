@@ -5,7 +5,7 @@ import type { Key } from '../core/key.ts'
 import type { RpcFailure, RpcOutcome, RpcRequest } from '../core/message.ts'
 import type { Operation } from '../core/operation.ts'
 import type { Cancel, Instant, Observer, Ports } from '../core/ports.ts'
-import { Drive, type DriveHooks } from './driver.ts'
+import { Drive, type DriveHooks, type RequestTimes } from './driver.ts'
 
 /** What the rest of the peer learns from every request, whatever operation it belongs to. */
 export interface RequestHooks {
@@ -81,9 +81,9 @@ export class OperationRunner {
         hooks: {
           ...trace.hooks(this.#hooks),
           leaves: (to, cancel) => this.#leave(to, cancel),
-          settledAfterEnd: (to, outcome, sentAt, now) => {
+          settledAfterEnd: (to, outcome, times) => {
             this.#left?.delete(to.id)
-            learn(this.#hooks, to, outcome, sentAt, now)
+            learn(this.#hooks, to, outcome, times)
           },
         },
         ended: (end) => {
@@ -141,10 +141,9 @@ function learn(
   hooks: RequestHooks,
   to: Contact,
   outcome: RpcOutcome,
-  sentAt: Instant,
-  now: Instant,
+  { sentAt, now, rttMs }: RequestTimes,
 ): void {
-  if (outcome.ok) hooks.answered(to, now - sentAt, now)
+  if (outcome.ok) hooks.answered(to, rttMs, now)
   else hooks.failed(to, outcome.failure, sentAt, now)
 }
 
@@ -182,9 +181,9 @@ class OperationTrace {
         if (!this.#isHeard) return
         this.#observe({ type: 'request-sent', ...this.#head(now), to, request: request.type })
       },
-      settled: (to, request, outcome, sentAt, now) => {
-        learn(peer, to, outcome, sentAt, now)
-        if (this.#isHeard) this.#settled(to, request, outcome, sentAt, now)
+      settled: (to, request, outcome, times) => {
+        learn(peer, to, outcome, times)
+        if (this.#isHeard) this.#settled(to, request, outcome, times)
       },
     }
   }
@@ -193,8 +192,7 @@ class OperationTrace {
     from: Contact,
     { type: request }: RpcRequest,
     outcome: RpcOutcome,
-    sentAt: Instant,
-    now: Instant,
+    { sentAt, now }: RequestTimes,
   ): void {
     const head = this.#head(now)
     if (!outcome.ok) {

@@ -64,6 +64,16 @@ describe('RttEstimator', () => {
     expect(rtt.timeoutMs(KNOWN)).toBe(250)
   })
 
+  it('leaves room for opening a connection where none stands', () => {
+    const rtt = make()
+    for (let i = 0; i < 200; i++) rtt.sample(A, 200)
+    expect([rtt.timeoutMs(A, false), rtt.slowAfterMs(A, false)]).toEqual([880, 880])
+    expect(rtt.timeoutMs(A)).toBe(250)
+    expect(rtt.slowAfterMs(A)).toBeCloseTo(220, 0)
+    expect(rtt.slowAfterMs(STRANGER, false)).toBeCloseTo(4 * rtt.slowAfterMs(STRANGER), 6)
+    expect(rtt.timeoutMs(STRANGER, false)).toBe(rtt.timeoutMs(STRANGER)) // it has that room in any case
+  })
+
   it('doubles the timeout with each failure and forgets that with the next answer', () => {
     const rtt = make()
     rtt.sample(A, 200)

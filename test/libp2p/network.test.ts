@@ -38,11 +38,14 @@ let network: Libp2pNetwork
 let streams: FakeStream[]
 /** What was dialled. */
 let dialled: readonly (readonly Multiaddr[])[]
+/** How long a dial takes. ms. */
+let dialMs: number
 
 beforeEach(() => {
   clock = new VirtualClock()
   streams = []
   dialled = []
+  dialMs = 0
   const newStream = (): Promise<unknown> => {
     const stream = new FakeStream()
     streams.push(stream)
@@ -52,7 +55,10 @@ beforeEach(() => {
   const manager = {
     openConnection: (addresses: readonly Multiaddr[]) => {
       dialled = [...dialled, addresses]
-      return Promise.resolve(connection)
+      if (dialMs === 0) return Promise.resolve(connection)
+      return new Promise((resolve) => {
+        clock.setAlarm(clock.now() + dialMs, () => resolve(connection))
+      })
     },
   }
   network = new Libp2pNetwork({
@@ -131,6 +137,22 @@ describe('a peer that is asked', () => {
     expect(stream(0).sent).toHaveLength(1)
     for (let i = 0; i < 5; i++) stream(0).receive(answerTo(FIND))
     expect(outcomes.flat()).toEqual(Array.from({ length: 5 }, () => served))
+  })
+
+  it('has its round trip told without the dial, which only the first request waits for', async () => {
+    dialMs = 400
+    const rtts: (number | undefined)[] = []
+    const ask = (): void => {
+      network.send(peer(1), FIND, clock.now() + 1_000, (_outcome, rttMs) => rtts.push(rttMs))
+    }
+    ask()
+    ask()
+    await clock.pass(450)
+    for (let i = 0; i < 2; i++) stream(0).receive(answerTo(FIND))
+    ask()
+    await clock.pass(30)
+    stream(0).receive(answerTo(FIND))
+    expect(rtts).toEqual([50, 50, undefined])
   })
 
   it('gets no more at once than its pipeline takes, and the rest as it answers', async () => {

@@ -81,13 +81,13 @@ function setUp(
     ports,
     hooks: {
       sent: (to) => order.push(`sent ${to.id}`),
-      settled: (to, _request, outcome, sentAt, now) =>
+      settled: (to, _request, outcome, { sentAt, now }) =>
         order.push(`settled ${to.id} ${outcome.ok} after ${now - sentAt}`),
       leaves: (to, cancel) => {
         if (left.includes(to)) cancels.push(cancel)
         return left.includes(to)
       },
-      settledAfterEnd: (to, outcome, sentAt, now) =>
+      settledAfterEnd: (to, outcome, { sentAt, now }) =>
         order.push(`settled ${to.id} ${outcome.ok} after ${now - sentAt}, after the end`),
     },
     ended: (end) => ends.push(end),

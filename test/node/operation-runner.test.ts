@@ -39,14 +39,14 @@ function setUp(trusted: readonly Contact[] = []): {
   runner: OperationRunner
   clock: VirtualClock
   ask: (to: Contact) => Promise<string>
-  settle: (to: Contact, outcome: RpcOutcome) => void
+  settle: (to: Contact, outcome: RpcOutcome, rttMs?: number) => void
   cancelled: Contact[]
   learnt: string[]
 } {
   const clock = new VirtualClock()
   const cancelled: Contact[] = []
   const learnt: string[] = []
-  const open = new Map<Contact, (outcome: RpcOutcome) => void>()
+  const open = new Map<Contact, (outcome: RpcOutcome, rttMs?: number) => void>()
   const ports = {
     clock,
     network: {
@@ -67,7 +67,7 @@ function setUp(trusted: readonly Contact[] = []): {
     runner,
     clock,
     ask: (to) => runner.run('find-node', undefined, new AskAndGo(to)),
-    settle: (to, outcome) => open.get(to)?.(outcome),
+    settle: (to, outcome, rttMs) => open.get(to)?.(outcome, rttMs),
     cancelled,
     learnt,
   }
@@ -92,6 +92,14 @@ describe('OperationRunner: requests under way at the end of their operation', ()
     settle(b, { ok: false, failure: { type: 'timeout' } })
     expect(cancelled).toEqual([])
     expect(learnt).toEqual([`${a.id} answered after 30`, `${b.id}: timeout, sent at 0, at 30`])
+  })
+
+  it('learns the round trip without the time that the connection took', async () => {
+    const { ask, settle, clock, learnt } = setUp()
+    await ask(a)
+    await clock.pass(30)
+    settle(a, PONG, 7)
+    expect(learnt).toEqual([`${a.id} answered after 7`])
   })
 
   it('leaves one to each such peer at a time', async () => {

@@ -65,8 +65,9 @@ describe('operations of a peer', () => {
   })
 
   describe('a peer that does not answer', () => {
-    const meet = async () => {
+    const meet = async (latencyMs = 10) => {
       const network = new VirtualNetwork()
+      network.latencyMs = latencyMs
       const peers = await network.spawnMany(12, { k: 20 })
       const { node } = at(peers, 5)
       const find = async (): Promise<number> => {
@@ -89,6 +90,14 @@ describe('operations of a peer', () => {
       expect(await find()).toBe(1_000)
       expect(await find()).toBe(200)
       expect(await find()).toBe(200)
+    })
+
+    it('is given the time to connect to it where no connection stands', async () => {
+      const connected = await meet(200)
+      expect(await connected.find()).toBe(1_000)
+      const { find, network, nearest } = await meet(200)
+      network.disconnected.add(nearest)
+      expect(await find()).toBe(4_000)
     })
 
     it('is waited for as before when it has refused a request meanwhile', async () => {
