@@ -75,7 +75,7 @@ describe('kad simulate', () => {
   it('runs a grid in workers: means over the seeds, with confidence', async () => {
     const out = join(folder, 'sweep')
     const args = ['--sweep', 'k=4,8', 'alpha=1,3', '--seeds', '2', '--out', out]
-    const { code, stdout } = await kad([
+    const { code, stdout, stderr } = await kad([
       'simulate',
       'lookup',
       '--peers',
@@ -84,6 +84,7 @@ describe('kad simulate', () => {
       '20',
       ...args,
     ])
+    expect(stderr).toContain(`wrote ${join(out, 'sweep.json')}`)
     expect(code).toBe(0)
     expect(String(stdout)).toMatch(/^ *k +alpha +/)
     expect(String(stdout)).toContain('means of 2 seeds')
