@@ -20,13 +20,16 @@ describe('64 peers over TCP', () => {
   it(`find the ${K} closest of all to each of ${LOOKUPS} random keys`, async () => {
     const found = await inGroups(LOOKUPS, 10, async (i) => {
       const preimage = randomBytes(32)
-      const { closest } = await peer(i).dht.findNode(preimage)
+      const { closest, requests, failures } = await peer(i).dht.findNode(preimage)
       return {
         closest: closest.map(({ id }) => id),
         expected: closestOf(peers, keyOf(preimage), K),
+        told: `${failures} of ${requests} requests failed`, // a starved machine, or a mistake of ours
       }
     })
-    for (const { closest, expected } of found) expect(closest).toEqual(expected)
+    for (const { closest, expected, told } of found) {
+      expect({ closest, told }).toEqual({ closest: expected, told })
+    }
   })
 
   it(`put a value on the ${K} closest of all, where every peer then finds it`, async () => {
