@@ -87,9 +87,8 @@ export class Lookup implements Operation<LookupResult> {
     if (this.#result !== undefined) return { type: 'done', result: this.#result }
     if (now >= this.#init.deadline) return this.#end(false)
     const wakeAt = Math.min(this.#init.deadline, this.#markSlow(now))
-    if (this.#answersWithoutNews >= this.#init.alpha) this.#takeWhoAnsweredLately()
     let survey = this.#survey()
-    if (survey.answered < this.#init.answersWanted && !survey.open && this.#hearMoreSeeds()) {
+    while (survey.answered < this.#init.answersWanted && !survey.open && this.#hearMoreSeeds()) {
       survey = this.#survey()
     }
     const { answered, open } = survey
@@ -261,11 +260,12 @@ export class Lookup implements Operation<LookupResult> {
   }
 
   /**
-   * Looks at the k closest that are not out: how many of them in a row from the nearest answered, whether anything is still
-   * to come, and where those stand that may be asked. A slow peer holds no place among the latter: should it fail, the one
-   * that takes its place has been asked already.
+   * Spares those that need not be asked, then looks at the k closest that are not out: how many of them in a row from the
+   * nearest answered, whether anything is still to come, and where those stand that may be asked. A slow peer holds no place
+   * among the latter: should it fail, the one that takes its place has been asked already.
    */
   #survey(): Survey {
+    if (this.#answersWithoutNews >= this.#init.alpha) this.#takeWhoAnsweredLately()
     const { k, early: request, answeredLately } = this.#init
     const { list } = this.#candidates
     let early: Candidate | undefined

@@ -132,6 +132,23 @@ describe('Lookup', () => {
       })
     })
 
+    it('spares those as well that are taken from the own table late, when others have failed', () => {
+      const late: Contact[] = [third, fourth].filter((peer) => peer !== undefined)
+      const init = lookupInit({
+        seeds: peers.slice(0, 2),
+        moreSeeds: (count) => peers.slice(0, 4).slice(0, count),
+        k: 2,
+        alpha: 1,
+        answersWanted: 2,
+        answeredLately: (peer) => late.includes(peer),
+      })
+      const run = runScripted(
+        new Lookup(init),
+        honestNetwork(peers.slice(1), () => []),
+      )
+      expect(run.result).toMatchObject({ closest: [second, third], complete: true, requests: 2 })
+    })
+
     it('asks those of the k closest that have not', () => {
       const run = runScripted(
         new Lookup(lookupInit({ seeds: peers, k: 4, answeredLately: (peer) => peer !== third })),
