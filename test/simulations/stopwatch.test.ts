@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { describe, expect, it } from 'vitest'
 
@@ -12,15 +13,10 @@ describe('the bytes of live objects', () => {
         for (let i = 0; i < 30; i++) bytes = liveBytes()
         parentPort.postMessage(bytes)
       })`
-    const counts = Array.from(
-      { length: 4 },
-      () =>
-        new Promise<number>((resolve, reject) => {
-          const worker = new Worker(code, { eval: true })
-          worker.once('message', resolve)
-          worker.once('error', reject)
-        }),
-    )
+    const counts = Array.from({ length: 4 }, async () => {
+      const [bytes] = (await once(new Worker(code, { eval: true }), 'message')) as [number]
+      return bytes
+    })
     for (const bytes of await Promise.all(counts)) expect(bytes).toBeGreaterThan(0)
   })
 })
